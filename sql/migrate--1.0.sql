@@ -1,0 +1,364 @@
+/* sql/migrate--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION migrate" to load this file. \quit
+
+-- A schema made beforehand by somebody else would put our functions into his
+-- hands, so it must belong to whoever installs.
+DO $$
+BEGIN
+	IF (SELECT n.nspowner::pg_catalog.regrole::text OPERATOR(pg_catalog.<>) current_user::pg_catalog.regrole::text
+		FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'migrate') THEN
+		RAISE EXCEPTION 'schema "migrate" belongs to another role'
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'Drop or rename that schema before CREATE EXTENSION migrate.';
+	END IF;
+END $$;
+
+REVOKE ALL ON SCHEMA migrate FROM PUBLIC;
+CREATE SCHEMA migrate_internal;
+REVOKE ALL ON SCHEMA migrate_internal FROM PUBLIC;
+COMMENT ON SCHEMA migrate_internal IS 'tables and functions of migrate that are not meant for users';
+
+
+-- ---------------------------------------------------------------------------
+-- Tables.  Only C code writes them, as the owner of the extension; they hold
+-- names and never OIDs, so that a dump can carry them to another server.
+-- ---------------------------------------------------------------------------
+
+-- The order of versions: runs of digits compare as numbers, all else as bytes.
+CREATE FUNCTION migrate_internal.version_key(version text) RETURNS bytea
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mig_version_key';
+COMMENT ON FUNCTION migrate_internal.version_key(text)
+	IS 'sort key of a version: two versions are the same if their keys are equal';
+
+CREATE TABLE migrate_internal.migration (
+	scope			text NOT NULL,
+	version			text NOT NULL,
+	key				bytea NOT NULL GENERATED ALWAYS AS (migrate_internal.version_key(version)) STORED,
+	in_order		boolean NOT NULL DEFAULT true,	-- false: made by run() or backfill()
+	name			text,
+	owner			text NOT NULL,
+	registered_by	text NOT NULL,
+	registered_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	requires		text[],				-- NULL: the next lower version
+	up				text NOT NULL,
+	down			text,
+	verify			text,
+	options			jsonb NOT NULL DEFAULT '{}',
+	search_path		text NOT NULL,
+	checksum		text NOT NULL,		-- SHA-256 of up, down and verify as they stand
+	token_checksum	text NOT NULL,		-- SHA-256 of their tokens, without comments and blanks
+	origin			text NOT NULL,		-- a file's name, or 'register', 'run'
+	state			text NOT NULL DEFAULT 'pending' CHECK (state IN
+						('pending', 'running', 'expanded', 'completing', 'applied',
+						 'rolling_back', 'paused', 'failed')),
+	direction		text CHECK (direction IN ('apply', 'complete', 'rollback')),
+	run				bigint,				-- the last run
+	phase			text,
+	step			int,				-- the step that is running, or that failed
+	steps			int NOT NULL DEFAULT 0,
+	steps_done		int NOT NULL DEFAULT 0,
+	started_at		timestamptz,
+	finished_at		timestamptz,
+	applied_by		text,
+	error			text,
+	sqlstate		text,
+	pause			text NOT NULL DEFAULT 'none' CHECK (pause IN
+						('none', 'once', 'sticky')),	-- once: Ctrl-C; sticky: pause()
+	PRIMARY KEY (scope, version),
+	UNIQUE (scope, key)
+);
+
+CREATE SEQUENCE migrate_internal.run_id;
+
+CREATE TABLE migrate_internal.run (
+	id				bigint PRIMARY KEY DEFAULT pg_catalog.nextval('migrate_internal.run_id'),
+	scope			text NOT NULL,
+	version			text NOT NULL,
+	direction		text NOT NULL,
+	request			bigint,
+	role			text NOT NULL,		-- who asked
+	session_role	text NOT NULL,
+	client_addr		text,
+	application_name text,
+	settings		jsonb NOT NULL DEFAULT '{}',
+	identity		text NOT NULL,		-- of the database that it ran in
+	started_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	finished_at		timestamptz,
+	outcome			text,				-- NULL while running
+	pid				int,				-- of the worker
+	wait_type		text,
+	wait_detail		text,
+	wait_since		timestamptz,
+	done			bigint,
+	total			bigint,
+	unit			text,
+	stalled_ms		bigint NOT NULL DEFAULT 0,
+	lock_wait_ms	bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+CREATE INDEX ON migrate_internal.run (scope, version);
+
+CREATE TABLE migrate_internal.step (
+	scope			text NOT NULL,
+	version			text NOT NULL,
+	direction		text NOT NULL,		-- 'apply' (contract steps included) or 'rollback'
+	step			int NOT NULL,
+	phase			text NOT NULL,
+	kind			text NOT NULL,
+	statement		int,
+	line			int,
+	tx				int NOT NULL,
+	command			text NOT NULL,
+	undo			text,				-- NULL: irreversible
+	relation		text,
+	object			text,				-- what it makes or drops, qualified
+	lock			text,
+	locks			jsonb,				-- [["schema.table","AccessExclusiveLock"], ...]
+	scans			boolean,
+	rewrites		boolean,
+	rows			bigint,
+	bytes			bigint,
+	estimate_ms		bigint,
+	note			text,
+	args			jsonb,
+	state			text NOT NULL DEFAULT 'pending' CHECK (state IN
+						('pending', 'started', 'done', 'undone', 'doubtful')),
+	started_at		timestamptz,
+	finished_at		timestamptz,
+	PRIMARY KEY (scope, version, direction, step)
+);
+
+CREATE SEQUENCE migrate_internal.event_id;
+
+CREATE TABLE migrate_internal.event (
+	id				bigint PRIMARY KEY DEFAULT pg_catalog.nextval('migrate_internal.event_id'),
+	at				timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	scope			text NOT NULL,
+	run				bigint,
+	version			text NOT NULL,
+	step			int,
+	event			text NOT NULL,
+	command			text,
+	role			text NOT NULL,
+	session_role	text NOT NULL,
+	client_addr		text,
+	application_name text,
+	duration_ms		double precision,
+	lock_wait_ms	bigint,
+	stalled_ms		bigint,
+	rows			bigint,
+	wal_bytes		bigint,
+	sqlstate		text,
+	message			text,
+	checksum		text,
+	reason			text,
+	kind			text,				-- of the step, for measured rates
+	bytes			bigint				-- size of its relation then, for measured rates
+);
+CREATE INDEX ON migrate_internal.event (scope, version, id);
+
+CREATE SEQUENCE migrate_internal.request_id;
+
+-- What a verb was asked to do; the queue between callers and workers.
+CREATE TABLE migrate_internal.request (
+	id				bigint PRIMARY KEY DEFAULT pg_catalog.nextval('migrate_internal.request_id'),
+	scope			text NOT NULL,
+	verb			text NOT NULL,		-- apply, complete, rollback, rollback_to, run
+	target			text,
+	arguments		jsonb NOT NULL DEFAULT '{}',
+	role			text NOT NULL,
+	session_role	text NOT NULL,
+	client_addr		text,
+	application_name text,
+	caller_pid		int,
+	settings		jsonb NOT NULL DEFAULT '{}',
+	identity		text NOT NULL,
+	state			text NOT NULL DEFAULT 'queued' CHECK (state IN
+						('queued', 'running', 'done', 'failed')),
+	pid				int,
+	done			text[] NOT NULL DEFAULT '{}',
+	failed			text[] NOT NULL DEFAULT '{}',
+	notices			text[] NOT NULL DEFAULT '{}',
+	waiting_for		text,
+	result			text,
+	error			jsonb,
+	requested_at	timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	finished_at		timestamptz
+) WITH (fillfactor = 50);
+
+-- "right" is a key word
+CREATE TABLE migrate_internal.granted_right (
+	owner			text NOT NULL,
+	grantee			text NOT NULL,
+	kind			text NOT NULL CHECK (kind IN ('apply', 'complete', 'rollback', 'pause')),
+	granted_by		text NOT NULL,
+	granted_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	PRIMARY KEY (owner, grantee, kind)
+);
+
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.migration', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.run', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.run_id', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.step', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.event', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.event_id', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.granted_right', '');
+
+
+-- ---------------------------------------------------------------------------
+-- Register
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION migrate.register(version text, up text, down text DEFAULT NULL,
+								 name text DEFAULT NULL, requires text[] DEFAULT NULL,
+								 verify text DEFAULT NULL, options jsonb DEFAULT '{}')
+	RETURNS text LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_register';
+COMMENT ON FUNCTION migrate.register(text, text, text, text, text[], text, jsonb)
+	IS 'register a migration; returns new, same, cosmetic or replaced; a syntax error (42601) is reported with line and position and nothing is stored';
+
+CREATE FUNCTION migrate.unregister(version text)
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_unregister';
+COMMENT ON FUNCTION migrate.unregister(text)
+	IS 'forget a migration that is pending, or failed with nothing done, and that no other requires (55000 otherwise)';
+
+CREATE FUNCTION migrate.load(content text, filename text DEFAULT NULL, format text DEFAULT 'auto',
+							 OUT version text, OUT result text, OUT note text)
+	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_load';
+COMMENT ON FUNCTION migrate.load(text, text, text)
+	IS 'register one file, or a bundle in the annotated format; all or nothing; a row for each migration: new, same, cosmetic or replaced';
+
+CREATE FUNCTION migrate.load_archive(tar bytea, format text DEFAULT 'auto', prune boolean DEFAULT false,
+									 OUT version text, OUT result text, OUT note text)
+	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_load_archive';
+COMMENT ON FUNCTION migrate.load_archive(bytea, text, boolean)
+	IS 'register a folder that the client sends as a tar archive; all or nothing; prune unregisters pending versions whose file is gone';
+
+CREATE FUNCTION migrate.load_directory(path text, format text DEFAULT 'auto', prune boolean DEFAULT false,
+									   OUT version text, OUT result text, OUT note text)
+	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_load_directory';
+COMMENT ON FUNCTION migrate.load_directory(text, text, boolean)
+	IS 'register a folder of the server; needs pg_read_server_files (42501 otherwise); all or nothing; prune unregisters pending versions whose file is gone';
+
+
+-- ---------------------------------------------------------------------------
+-- Look before you leap
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION migrate.plan(target text DEFAULT NULL, action text DEFAULT 'apply',
+		OUT version text, OUT step int, OUT phase text, OUT kind text, OUT statement int, OUT line int, OUT tx int,
+		OUT command text, OUT undo text, OUT relation text, OUT lock text, OUT scans boolean, OUT rewrites boolean,
+		OUT rows bigint, OUT bytes bigint, OUT estimate interval, OUT note text)
+	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_plan';
+COMMENT ON FUNCTION migrate.plan(text, text)
+	IS 'the steps that apply, complete, rollback or rollback_to would take, from the SQL and the catalog as it is now; never waits, never writes';
+
+CREATE FUNCTION migrate.explain(sql text,
+		OUT version text, OUT step int, OUT phase text, OUT kind text, OUT statement int, OUT line int, OUT tx int,
+		OUT command text, OUT undo text, OUT relation text, OUT lock text, OUT scans boolean, OUT rewrites boolean,
+		OUT rows bigint, OUT bytes bigint, OUT estimate interval, OUT note text)
+	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_explain';
+COMMENT ON FUNCTION migrate.explain(text)
+	IS 'the plan of any SQL, without registering it; never waits, never writes';
+
+CREATE FUNCTION migrate.plan_text(target text DEFAULT NULL, action text DEFAULT 'apply', costs boolean DEFAULT false)
+	RETURNS SETOF text LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_plan_text';
+COMMENT ON FUNCTION migrate.plan_text(text, text, boolean)
+	IS 'the plan as text for a pull request: one fact a line, nothing that changes from day to day unless costs is true';
+
+
+-- ---------------------------------------------------------------------------
+-- Do
+-- ---------------------------------------------------------------------------
+
+CREATE PROCEDURE migrate.apply(target text DEFAULT NULL, wait boolean DEFAULT true, complete boolean DEFAULT NULL,
+							   INOUT result text DEFAULT NULL)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_apply';
+COMMENT ON PROCEDURE migrate.apply(text, boolean, boolean, text)
+	IS 'apply all that is pending, up to target; an error unless all of it ends expanded or applied; complete: no old client is left to protect (NULL: migrate.auto_complete)';
+
+CREATE PROCEDURE migrate.complete(version text DEFAULT NULL, wait boolean DEFAULT true,
+								  INOUT result text DEFAULT NULL)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_complete';
+COMMENT ON PROCEDURE migrate.complete(text, boolean, text)
+	IS 'run the contract phase of an expanded migration; NULL: the only one; all: every one';
+
+CREATE PROCEDURE migrate.rollback(version text DEFAULT NULL, wait boolean DEFAULT true, cascade boolean DEFAULT false,
+								  lose_data boolean DEFAULT false, INOUT result text DEFAULT NULL)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_rollback';
+COMMENT ON PROCEDURE migrate.rollback(text, boolean, boolean, boolean, text)
+	IS 'undo a migration; NULL: the one that is unfinished; cascade: those that require it first; lose_data: though rows or values are discarded';
+
+CREATE PROCEDURE migrate.rollback_to(version text, wait boolean DEFAULT true, lose_data boolean DEFAULT false,
+									 INOUT result text DEFAULT NULL)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_rollback_to';
+COMMENT ON PROCEDURE migrate.rollback_to(text, boolean, boolean, text)
+	IS 'undo everything after a version, which stays';
+
+CREATE PROCEDURE migrate.run(sql text, name text DEFAULT NULL, wait boolean DEFAULT true,
+							 INOUT result text DEFAULT NULL)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_run';
+COMMENT ON PROCEDURE migrate.run(text, text, boolean, text)
+	IS 'run SQL online without a version of its own; it gets one outside the order, run-<timestamp>-<n>';
+
+CREATE PROCEDURE migrate.wait(version text DEFAULT NULL, timeout interval DEFAULT NULL,
+							  INOUT result text DEFAULT NULL)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_wait';
+COMMENT ON PROCEDURE migrate.wait(text, interval, text)
+	IS 'wait until what is queued or running has ended; NULL: all of it; an error if it failed, or (57014) when the timeout is over';
+
+CREATE FUNCTION migrate.pause(version text DEFAULT NULL)
+	RETURNS boolean LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_pause';
+COMMENT ON FUNCTION migrate.pause(text)
+	IS 'stop at the next safe point; NULL: all that is running; true if there was anything to pause';
+
+CREATE FUNCTION migrate.resume(version text DEFAULT NULL)
+	RETURNS boolean LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_resume';
+COMMENT ON FUNCTION migrate.resume(text)
+	IS 'go on, in the background, with what is paused; NULL: all; true if there was anything to resume';
+
+CREATE FUNCTION migrate.tune(version text, setting text, value text)
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_tune';
+COMMENT ON FUNCTION migrate.tune(text, text, text)
+	IS 'change a setting (section Settings, without the prefix) of a run while it runs; NULL value: back to what it was';
+
+CREATE FUNCTION migrate.resolve(version text, step int, outcome text)
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_resolve';
+COMMENT ON FUNCTION migrate.resolve(text, int, text)
+	IS 'say of a step that may have run whether it is done or is to run again; outcome: done or again';
+
+
+-- ---------------------------------------------------------------------------
+-- Rights
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION migrate.grant_right("right" text, grantee regrole, owner regrole)
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_grant_right';
+COMMENT ON FUNCTION migrate.grant_right(text, regrole, regrole)
+	IS 'let grantee apply, complete, rollback or pause the migrations of owner without being a member of it; only for who may become owner';
+
+CREATE FUNCTION migrate.revoke_right("right" text, grantee regrole, owner regrole)
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_revoke_right';
+COMMENT ON FUNCTION migrate.revoke_right(text, regrole, regrole)
+	IS 'take back what grant_right gave';
+
+CREATE FUNCTION migrate.reassign(from_owner text, to_owner regrole)
+	RETURNS bigint LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_reassign';
+COMMENT ON FUNCTION migrate.reassign(text, regrole)
+	IS 'give the migrations of one role, which may be missing after a restore, to another; returns their number; for superusers, or who may become both';

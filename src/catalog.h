@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog.h
+ *	  The only reader and writer of our tables: the registry and its plans.
+ *
+ * Layer 2.  Every function works inside the caller's transaction, under the
+ * identity of the extension's owner and search_path = pg_catalog, pg_temp,
+ * and in the scope that mig_scope names.  Results live in the caller's
+ * memory context.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_CATALOG_H
+#define MIGRATE_CATALOG_H
+
+#include "migrate.h"
+#include "plan.h"
+
+/* The OID of one of our tables, for lock tags; InvalidOid when the extension is gone. */
+extern Oid	mig_catalog_table(const char *name);
+
+/* This database, as far as a copy of it differs: system identifier and OID. */
+extern char *mig_catalog_identity(void);
+
+/* One migration with its SQL; NULL if there is none.  for_update locks the row. */
+extern Migration *mig_catalog_get(const char *version, bool for_update);
+
+/* All of the scope in order, without up, down and verify. */
+extern List *mig_catalog_list(void);
+
+/* Store a new one (owner: GetUserId() of the caller), or new content for one. */
+extern void mig_catalog_insert(const Migration *migration);
+extern void mig_catalog_replace(const Migration *migration);
+extern void mig_catalog_set_checksum(const Migration *migration);	/* cosmetic: SQL and checksum */
+extern void mig_catalog_delete(const char *version);
+
+/* An event that belongs to no run: registered, replaced, ... */
+extern void mig_catalog_note(const char *version, const char *event,
+							 const char *checksum, const char *message);
+
+/* Plans. */
+extern void mig_catalog_store_plan(const char *version, const MigPlan *plan);
+extern MigPlan *mig_catalog_load_plan(const char *version, MigDirection direction);
+
+/* What finished steps have cost, by kind: list of MigRate. */
+extern List *mig_catalog_rates(void);
+
+/* Rights that were granted. */
+extern bool mig_catalog_has_right(const char *owner, Oid role, const char *right);
+extern void mig_catalog_grant_right(const char *owner, const char *grantee, const char *right);
+extern bool mig_catalog_revoke_right(const char *owner, const char *grantee, const char *right);
+extern int64 mig_catalog_reassign(const char *from_owner, const char *to_owner);
+
+#endif							/* MIGRATE_CATALOG_H */

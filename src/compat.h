@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  Every difference between the supported majors (15 to 18), as functions
+ *	  with the newest signature.  No other file asks for PG_VERSION_NUM.
+ *
+ * Layer 0.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_COMPAT_H
+#define MIGRATE_COMPAT_H
+
+#include "access/xact.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "tcop/pquery.h"
+#include "utils/acl.h"
+#include "utils/backend_status.h"
+#include "utils/wait_event.h"
+
+/* 18: the argument run_once is gone (commit 3eea7a0c97e9) */
+static inline bool
+mig_PortalRun(Portal portal, DestReceiver *dest, QueryCompletion *qc)
+{
+#if PG_VERSION_NUM >= 180000
+	return PortalRun(portal, FETCH_ALL, true, dest, dest, qc);
+#else
+	return PortalRun(portal, FETCH_ALL, true, true, dest, dest, qc);
+#endif
+}
+
+/* 16: one check for all classes of objects (commit afbfc02983f8) */
+static inline bool
+mig_is_class_owner(Oid relid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, roleid);
+#else
+	return pg_class_ownercheck(relid, roleid);
+#endif
+}
+
+/* 16: being a member and being allowed to SET ROLE are two things */
+static inline bool
+mig_can_become(Oid member, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return member_can_set_role(member, role);
+#else
+	return is_member_of_role(member, role);
+#endif
+}
+
+/* 16: one check for all classes of objects (commit c727f511bd7b) */
+static inline bool
+mig_can_connect(Oid dboid, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(DatabaseRelationId, dboid, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+	return pg_database_aclcheck(dboid, role, ACL_CONNECT) == ACLCHECK_OK;
+#endif
+}
+
+/* 17: a role that may not log in can still own a worker's session */
+#if PG_VERSION_NUM >= 170000
+#define MIG_BYPASS_ROLELOGINCHECK BGWORKER_BYPASS_ROLELOGINCHECK
+#define MIG_CAN_BYPASS_LOGIN true
+#else
+#define MIG_BYPASS_ROLELOGINCHECK 0
+#define MIG_CAN_BYPASS_LOGIN false
+#endif
+
+/* 17: processes are known by their number (commit 024c52111757) */
+static inline PGPROC *
+mig_proc_of_vxid(VirtualTransactionId vxid)
+{
+#if PG_VERSION_NUM >= 170000
+	return vxid.procNumber == INVALID_PROC_NUMBER ? NULL : ProcNumberGetProc(vxid.procNumber);
+#else
+	return vxid.backendId == InvalidBackendId ? NULL : BackendIdGetProc(vxid.backendId);
+#endif
+}
+
+static inline VirtualTransactionId
+mig_my_vxid(void)
+{
+	VirtualTransactionId vxid;
+
+	GET_VXID_FROM_PGPROC(vxid, *MyProc);
+	return vxid;
+}
+
+/* 17: transaction_timeout ends sessions */
+static inline bool
+mig_has_transaction_timeout(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return true;
+#else
+	return false;
+#endif
+}
+
+#endif							/* MIGRATE_COMPAT_H */

@@ -1,0 +1,64 @@
+/*-------------------------------------------------------------------------
+ *
+ * lock.h
+ *	  Run locks, liveness, and the ladder by which strong locks are taken.
+ *
+ * Layer 3.  Run and liveness locks are session-level object locks
+ * (LOCKTAG_OBJECT in our database, class = one of our tables, object = a
+ * 48-bit hash), which no SQL can reach.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_LOCK_H
+#define MIGRATE_LOCK_H
+
+#include "migrate.h"
+
+/* --- session-level locks of our own, held by a worker while it runs --- */
+
+/* One migration's run; false if somebody else has it. */
+extern bool mig_lock_run(const char *scope, const char *version);
+extern void mig_unlock_run(const char *scope, const char *version);
+
+/* Does anybody hold it?  Cheap, takes no lock. */
+extern bool mig_run_is_alive(const char *scope, const char *version);
+
+/* One request (a call of a verb); waits for it if wait. */
+extern bool mig_lock_request(int64 request, bool wait);
+extern bool mig_request_is_alive(int64 request);
+
+/*
+ * One of max_runs places in this database; false if all are taken.
+ * And all of these relations (qualified names), or none: false, with the
+ * first that is taken in *taken.  Kept until mig_unlock_all().
+ */
+extern bool mig_lock_place(int max_runs);
+extern bool mig_lock_relations(List *relations, const char **taken);
+extern void mig_unlock_all(void);
+
+/* --- the ladder --- */
+
+typedef struct MigLadder
+{
+	int			stall_limit;	/* ms that anybody may queue behind us, in one try */
+	int			patience;		/* ms that this call may take */
+	/* results, added up over calls */
+	int64		stalled_ms;		/* somebody could have waited behind us */
+	int64		waited_ms;
+	/* of the last call that failed; in the caller's context */
+	char	   *relation;		/* that was not to be had */
+	char	   *holders;		/* "pid 4711 (app, idle in transaction for 5 min: SELECT ...), ..." */
+} MigLadder;
+
+/*
+ * Inside a transaction, before any work: take every lock (list of MigLock),
+ * strongest mode each, in the order of OIDs, all or none.  Names that do not
+ * exist are passed over.  Returns false, holding none of them, when patience
+ * is over.
+ */
+extern bool mig_ladder_take(List *locks, MigLadder *ladder);
+
+/* Who holds or waits for something that conflicts with mode on relid: text for messages. */
+extern char *mig_lock_holders(Oid relid, LOCKMODE mode);
+
+#endif							/* MIGRATE_LOCK_H */

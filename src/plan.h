@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.h
+ *	  From statements to the ordered steps of a plan.
+ *
+ * Layer 1: no writes; what history has measured is passed in.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_PLAN_H
+#define MIGRATE_PLAN_H
+
+#include "migrate.h"
+
+/* A measured rate: how a kind of step went in the past on this server. */
+typedef struct MigRate
+{
+	MigStepKind kind;
+	double		ms;				/* sum of durations */
+	double		bytes;			/* sum of relation sizes */
+	int64		steps;
+} MigRate;
+
+typedef struct MigPlanContext
+{
+	const char *version;		/* for messages; NULL: explain() */
+	const char *what;			/* "up", "down" or "sql", for messages */
+	MigDirection direction;
+	bool		as_written;		/* options.transaction = 'as_written' */
+	bool		complete;		/* no old client is left to protect */
+	List	   *rates;			/* of MigRate * */
+} MigPlanContext;
+
+/*
+ * Plan sql against the live catalog, under the search_path in force.
+ * Errors: those of mig_parse; 42601 for a BEGIN that is never committed;
+ * 55P03 naming the holder when a relation is locked by somebody.
+ */
+extern MigPlan *mig_plan_build(const char *sql, const MigPlanContext *context);
+
+/*
+ * The plan that undoes the steps that are done: the undo of each, last one
+ * first.  55000, naming the statement that is to blame, when one of them is
+ * irreversible.
+ */
+extern MigPlan *mig_plan_reverse(const MigPlan *plan, const MigPlanContext *context);
+
+#endif							/* MIGRATE_PLAN_H */
