@@ -37,6 +37,9 @@ extern List *mig_graph_order(MigGraph *graph, Migration *target);
 /* All that require it, directly or not, the last one first: the order to undo them. */
 extern List *mig_graph_dependents(MigGraph *graph, Migration *migration);
 
+/* The tips: members of the order that no other requires, written or not. */
+extern List *mig_graph_heads(MigGraph *graph);
+
 /* As mig_graph_find, but 42704 with the nearest version as hint when there is none. */
 extern Migration *mig_graph_get(MigGraph *graph, const char *version);
 
