@@ -158,6 +158,7 @@ CREATE TABLE migrate_internal.event (
 	bytes			bigint				-- size of its relation then, for measured rates
 );
 CREATE INDEX ON migrate_internal.event (scope, version, id);
+CREATE INDEX ON migrate_internal.event (id) WHERE event = 'step done' AND bytes > 1000000;
 
 CREATE SEQUENCE migrate_internal.request_id;
 

@@ -38,9 +38,15 @@ extern void mig_catalog_delete(const char *version);
 extern void mig_catalog_note(const char *version, const char *event,
 							 const char *checksum, const char *message);
 
-/* Plans. */
+/*
+ * Plans: one for the way forward (apply and complete), one for the way back.
+ * Storing replaces; loading returns NULL when there is none.
+ */
 extern void mig_catalog_store_plan(const char *version, const MigPlan *plan);
 extern MigPlan *mig_catalog_load_plan(const char *version, MigDirection direction);
+extern void mig_catalog_drop_plan(const char *version);
+extern void mig_catalog_step_state(const char *version, MigDirection direction,
+								   int step, const char *state);
 
 /* What finished steps have cost, by kind: list of MigRate. */
 extern List *mig_catalog_rates(void);
@@ -50,5 +56,12 @@ extern bool mig_catalog_has_right(const char *owner, Oid role, const char *right
 extern void mig_catalog_grant_right(const char *owner, const char *grantee, const char *right);
 extern bool mig_catalog_revoke_right(const char *owner, const char *grantee, const char *right);
 extern int64 mig_catalog_reassign(const char *from_owner, const char *to_owner);
+
+/*
+ * May the current role act on a migration of that owner: by the right to
+ * become it, or by a granted right ("apply", "complete", "rollback",
+ * "pause"; NULL: none will do)?  42501 naming the version if not.
+ */
+extern void mig_check_right(const Migration *migration, const char *right);
 
 #endif							/* MIGRATE_CATALOG_H */

@@ -36,13 +36,6 @@ extern void mig_identity_restore(const MigIdentity *save);
 /* The OID of a role's name; 42704, hint: migrate.reassign, when it is gone. */
 extern Oid	mig_owner_oid(const char *owner);
 
-/*
- * May the current role act on a migration of that owner: by the right to
- * become it, or by a granted right ("apply", "complete", "rollback",
- * "pause"; NULL: none will do)?  42501 naming the version if not.
- */
-extern void mig_check_right(const Migration *migration, const char *right);
-
 /* 25006 on a standby: "verb" cannot be done there. */
 extern void mig_check_primary(const char *verb);
 
