@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "commands/async.h"
-#include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -30,6 +29,20 @@ mig_actor_set(const MigActor *actor)
 	set_actor = actor;
 }
 
+/* NULL over a local socket */
+static char *
+client_address(void)
+{
+	MigQuery	query;
+	char	   *address;
+
+	mig_query_begin(&query, "SELECT host(inet_client_addr())");
+	mig_query_run(&query);
+	address = mig_col_text(&query, 0, 1);
+	mig_query_end(&query);
+	return address;
+}
+
 MigActor
 mig_actor(void)
 {
@@ -39,8 +52,7 @@ mig_actor(void)
 		return *set_actor;
 	actor.role = GetUserNameFromId(GetUserId(), false);
 	actor.session_role = GetUserNameFromId(GetSessionUserId(), false);
-	if (MyProcPort && MyProcPort->remote_host && MyProcPort->remote_host[0])
-		actor.client_addr = pstrdup(MyProcPort->remote_host);
+	actor.client_addr = client_address();
 	actor.application_name = application_name ? pstrdup(application_name) : pstrdup("");
 	return actor;
 }
