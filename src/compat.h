@@ -24,6 +24,7 @@
 #include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/backend_status.h"
+#include "utils/guc_tables.h"
 #include "utils/wait_event.h"
 
 /* 18: the argument run_once is gone (commit 3eea7a0c97e9) */
@@ -107,6 +108,43 @@ mig_has_transaction_timeout(void)
 	return true;
 #else
 	return false;
+#endif
+}
+
+/* 16: the table of settings is a hash (commit 3057465acfbe) */
+static inline struct config_generic *
+mig_find_setting(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, 0);
+#else
+	struct config_generic **settings = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+		if (pg_strcasecmp(settings[i]->name, name) == 0)
+			return settings[i];
+	return NULL;
+#endif
+}
+
+/* 16: what a check hook hands over is no longer plain malloc (commit 407b50f2d421) */
+static inline void *
+mig_guc_malloc(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
+}
+
+static inline void
+mig_guc_free(void *p)
+{
+#if PG_VERSION_NUM >= 160000
+	guc_free(p);
+#else
+	free(p);
 #endif
 }
 
