@@ -171,7 +171,7 @@ static const Setting settings[] = {
 		.name = PREFIX "window", .string_variable = &mig_window,
 		.check = check_window, .assign = assign_window,
 		.description = "Sets the hours in which backfills, builds and validations may run.",
-		.detail = "For example \"Mon-Fri 22:00-06:00 Europe/Berlin; Sat,Sun 00:00-24:00\"; an empty string means always."
+		.detail = "For example \"Mon-Fri 22:00-06:00 Europe/Berlin; Sat,Sun 00:00-24:00\"; an empty string means always. WINDOW is a key word: SET needs migrate.\"window\"."
 	},
 	{
 		.name = PREFIX "small_table", .int_variable = &mig_small_table,
