@@ -20,10 +20,20 @@
  */
 extern List *mig_parse(const char *sql, const char *what);
 
+/*
+ * Inside ereport(): the place of an error in a text, as internal query with
+ * position (of a long text the lines around it), and "line 7 of <what>" as
+ * context.
+ */
+extern int	mig_parse_errposition(const char *sql, const char *what, int offset);
+
 /* SHA-256 in hex over the parts, each of which may be NULL: bytes as they stand. */
 extern char *mig_checksum(const char *const *parts, int nparts);
 
-/* The same over tokens: comments and blanks between them do not count. */
+/*
+ * The same over tokens: comments, blanks between them and the kind of line
+ * ends (CR LF or LF) do not count.  Only for parts that mig_parse() has taken.
+ */
 extern char *mig_token_checksum(const char *const *parts, int nparts);
 
 /* Byte offset of the first token at or after "from"; the length if there is none. */
