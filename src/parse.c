@@ -3,11 +3,6 @@
  * parse.c
  *	  From text to statements, by the server's own scanner and parser.
  *
- * The scanner runs with keyword tokens of our own, because the parser's token
- * numbers are not public from 16 on.  Where a token ends it tells by a zero
- * byte behind it in its copy of the text, on which pg_stat_statements relies
- * too (fill_in_constant_lengths).
- *
  * Layer 1: reads no catalog and takes no lock.
  *
  *-------------------------------------------------------------------------
@@ -15,75 +10,19 @@
 #include "postgres.h"
 
 #include "common/cryptohash.h"
-#include "common/keywords.h"
 #include "common/sha2.h"
 #include "mb/pg_wchar.h"
 #include "parser/parser.h"
-#include "parser/scanner.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "parse.h"
-
-/* Tokens of keywords: this and the keyword's number; above all of the scanner's own */
-#define KEYWORD_BASE	0x8000
+#include "scan.h"
 
 /* A longer text is not shown whole with an error, but these many bytes around the place */
 #define QUERY_SHOWN		1000
 #define SHOWN_BEFORE	300
 #define SHOWN_AFTER		200
-
-typedef struct Scan
-{
-	core_yyscan_t scanner;
-	core_yy_extra_type extra;
-	core_YYSTYPE value;
-	int			token;			/* 0: end of text */
-	int			start;			/* byte offset */
-	int			length;			/* bytes */
-} Scan;
-
-static int
-keyword(const char *word)
-{
-	return KEYWORD_BASE + ScanKeywordLookup(word, &ScanKeywords);
-}
-
-static void
-scan_begin(Scan *scan, const char *sql)
-{
-	static uint16 *tokens = NULL;
-
-	if (tokens == NULL)
-	{
-		uint16	   *made = MemoryContextAlloc(TopMemoryContext,
-											  sizeof(uint16) * ScanKeywords.num_keywords);
-
-		for (int i = 0; i < ScanKeywords.num_keywords; i++)
-			made[i] = KEYWORD_BASE + i;
-		tokens = made;
-	}
-	scan->scanner = scanner_init(sql, &scan->extra, &ScanKeywords, tokens);
-	/* the parser has warned already */
-	scan->extra.escape_string_warning = false;
-}
-
-static bool
-scan_next(Scan *scan)
-{
-	scan->token = core_yylex(&scan->value, &scan->start, scan->scanner);
-	if (scan->token == 0)
-		return false;
-	scan->length = strlen(scan->extra.scanbuf + scan->start);
-	return true;
-}
-
-static void
-scan_end(Scan *scan)
-{
-	scanner_finish(scan->scanner);
-}
 
 int
 mig_line_of(const char *sql, int offset)
@@ -99,12 +38,12 @@ mig_line_of(const char *sql, int offset)
 int
 mig_first_token(const char *sql, int from)
 {
-	Scan		scan;
+	MigScan		scan;
 	int			start;
 
-	scan_begin(&scan, sql + from);
-	start = scan_next(&scan) ? from + scan.start : from + (int) strlen(sql + from);
-	scan_end(&scan);
+	mig_scan_begin(&scan, sql + from);
+	start = mig_scan_next(&scan) ? from + scan.start : from + (int) strlen(sql + from);
+	mig_scan_end(&scan);
 	return start;
 }
 
@@ -186,7 +125,7 @@ refuse_psql(const char *sql, const char *what, int offset)
 static int
 find_copy(const char *sql, int limit)
 {
-	Scan		scan;
+	MigScan		scan;
 	volatile int found = -1;
 	MemoryContext context = CurrentMemoryContext;
 
@@ -195,16 +134,16 @@ find_copy(const char *sql, int limit)
 		int			copy = -1;
 		int			before = ';';
 
-		scan_begin(&scan, sql);
-		while (found < 0 && scan_next(&scan) && scan.start < limit)
+		mig_scan_begin(&scan, sql);
+		while (found < 0 && mig_scan_next(&scan) && scan.start < limit)
 		{
 			if (before == ';')
-				copy = scan.token == keyword("copy") ? scan.start : -1;
-			else if (copy >= 0 && before == keyword("from") && scan.token == keyword("stdin"))
+				copy = scan.token == mig_scan_keyword("copy") ? scan.start : -1;
+			else if (copy >= 0 && before == mig_scan_keyword("from") && scan.token == mig_scan_keyword("stdin"))
 				found = copy;
 			before = scan.token;
 		}
-		scan_end(&scan);
+		mig_scan_end(&scan);
 	}
 	PG_CATCH();
 	{
@@ -285,18 +224,18 @@ parse_raw(const char *sql, const char *what)
 static char *
 trim(char *slice, int *skipped)
 {
-	Scan		scan;
+	MigScan		scan;
 	int			start = -1;
 	int			end = 0;
 
-	scan_begin(&scan, slice);
-	while (scan_next(&scan))
+	mig_scan_begin(&scan, slice);
+	while (mig_scan_next(&scan))
 	{
 		if (start < 0)
 			start = scan.start;
 		end = scan.start + scan.length;
 	}
-	scan_end(&scan);
+	mig_scan_end(&scan);
 	slice[end] = '\0';
 	*skipped = Max(start, 0);
 	return slice + *skipped;
@@ -429,18 +368,18 @@ mig_token_checksum(const char *const *parts, int nparts)
 	digest_begin(&digest);
 	for (int i = 0; i < nparts; i++)
 	{
-		Scan		scan;
+		MigScan		scan;
 
 		if (parts[i])
 		{
 			digest_add(&digest, "+", 1);
-			scan_begin(&scan, parts[i]);
-			while (scan_next(&scan))
+			mig_scan_begin(&scan, parts[i]);
+			while (mig_scan_next(&scan))
 			{
-				digest_token(&digest, scan.extra.scanbuf + scan.start, scan.length);
+				digest_token(&digest, mig_scan_text(&scan), scan.length);
 				digest_add(&digest, "\n", 2);	/* with its zero byte */
 			}
-			scan_end(&scan);
+			mig_scan_end(&scan);
 		}
 		digest_add(&digest, "", 1);
 	}
