@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog_run.h
+ *	  Requests (what a verb was asked to do), runs, and states of migrations.
+ *
+ * Layer 2.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_CATALOG_RUN_H
+#define MIGRATE_CATALOG_RUN_H
+
+#include "events.h"
+#include "migrate.h"
+
+/* An error as it travels from a worker to the caller. */
+typedef struct MigError
+{
+	char	   *sqlstate;
+	char	   *message;
+	char	   *detail;			/* or NULL, likewise below */
+	char	   *hint;
+	char	   *context;
+	char	   *query;			/* internal query */
+	int			position;		/* in it, from 1; 0: none */
+	char	   *version;		/* of the migration */
+	int			step;			/* 0: none */
+} MigError;
+
+typedef struct MigRequest
+{
+	int64		id;
+	char	   *scope;
+	char	   *verb;			/* apply, complete, rollback, rollback_to, run */
+	char	   *target;			/* or NULL */
+	bool		complete;
+	bool		cascade;
+	bool		lose_data;
+	MigActor	actor;
+	Jsonb	   *settings;		/* of the calling session */
+	char	   *identity;
+	char	   *state;			/* queued, running, done, failed */
+	int			caller_pid;
+	int			pid;			/* of the worker, 0: none */
+	List	   *done;			/* versions */
+	List	   *failed;			/* versions */
+	List	   *notices;		/* for the caller */
+	char	   *waiting_for;	/* or NULL */
+	char	   *result;			/* or NULL */
+	MigError   *error;			/* or NULL */
+} MigRequest;
+
+/* Fill id; the actor is taken from the session. */
+extern void mig_request_insert(MigRequest *request);
+extern MigRequest *mig_request_get(int64 id);	/* NULL: none */
+extern void mig_request_start(int64 id);
+extern void mig_request_add_done(int64 id, const char *version);
+extern void mig_request_add_failed(int64 id, const char *version, const MigError *error);	/* the first error stays */
+extern void mig_request_add_notice(int64 id, const char *notice);
+extern void mig_request_waiting(int64 id, const char *waiting_for);	/* NULL: no more */
+extern void mig_request_finish(int64 id, const char *result);	/* failed, if anything has failed */
+
+/* Requests of this database that have not ended, oldest first: list of MigRequest, without their notices. */
+extern List *mig_request_open(void);
+
+/* The open request that this version is worked on for; 0: none. */
+extern int64 mig_request_of(const char *version);
+
+/* --- runs and states --- */
+
+/* A new run; the migration gets the state of one that goes that way. Returns its number. */
+extern int64 mig_run_begin(const char *version, MigDirection direction,
+						   int64 request, Jsonb *settings, int steps);
+
+/* What the worker does now, for those who watch: in a transaction of its own. */
+extern void mig_run_waits(int64 run, const char *wait_type, const char *detail);	/* NULL: no more */
+extern void mig_run_add_lock_time(int64 run, int64 stalled_ms, int64 waited_ms);
+
+/* The step that is next or running, and how many are done. */
+extern void mig_run_at_step(const char *version, MigPhase phase, int step, int steps_done);
+
+/* The run is over; the migration gets this state. error may be NULL. */
+extern void mig_run_end(const char *version, int64 run, MigState state,
+						const char *outcome, const MigError *error);
+
+/* Settings and identity of a run, to go on with; NULL if there is none. */
+extern Jsonb *mig_run_settings(int64 run, char **identity);
+extern void mig_run_set_settings(int64 run, Jsonb *settings);
+
+/* Sum of what a run stalled and waited, in ms; and the worker's pid. */
+extern int64 mig_run_stalled(int64 run);
+extern int	mig_run_pid(int64 run);
+
+/* Pausing: 'none', 'once' (Ctrl-C), 'sticky' (pause()). */
+extern void mig_set_pause(const char *version, const char *pause);
+extern const char *mig_get_pause(const char *version);
+
+#endif							/* MIGRATE_CATALOG_RUN_H */

@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ *
+ * exec.c
+ *	  A worker's session: connect, run one statement, reset.
+ *
+ * A statement runs through a Portal, as one that a client sends: what
+ * refuses a transaction block, or commits by itself, cannot run in any
+ * other way (ProcessUtility without a Portal crashes the server on DETACH
+ * PARTITION CONCURRENTLY; compare exec_simple_query in tcop/postgres.c).
+ *
+ * A role that may not log in cannot own a worker's connection before 17.
+ * There the worker connects as the bootstrap superuser and changes its user
+ * id once, outside any transaction: that survives commits and aborts, and
+ * SECURITY_LOCAL_USERID_CHANGE keeps SQL from changing it back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_db_role_setting.h"
+#include "commands/async.h"
+#include "commands/prepare.h"
+#include "commands/sequence.h"
+#include "jit/jit.h"
+#include "miscadmin.h"
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/lock.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+
+#include "compat.h"
+#include "exec.h"
+#include "settings.h"
+
+/* The user id was switched after connecting, see above. */
+static bool switched_user = false;
+
+/*
+ * What role and database settings could do to a worker; our own timeouts are
+ * set where they belong.  A migration's SET still counts.
+ */
+static const char *const timeouts[] = {
+	"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout",
+	"idle_session_timeout", "transaction_timeout"
+};
+
+static void
+lift_timeouts(void)
+{
+	for (int i = 0; i < lengthof(timeouts); i++)
+		if (strcmp(timeouts[i], "transaction_timeout") != 0 || mig_has_transaction_timeout())
+			SetConfigOption(timeouts[i], "0", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* The settings of a role that did not connect itself: ALTER ROLE ... SET. */
+static void
+apply_role_settings(Oid database, Oid role)
+{
+	Relation	rel;
+	Snapshot	snapshot;
+
+	rel = table_open(DbRoleSettingRelationId, AccessShareLock);
+	snapshot = RegisterSnapshot(GetCatalogSnapshot(DbRoleSettingRelationId));
+	ApplySetting(snapshot, database, role, rel, PGC_S_DATABASE_USER);
+	ApplySetting(snapshot, InvalidOid, role, rel, PGC_S_USER);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+}
+
+void
+mig_exec_connect(Oid database, Oid role, bool can_login)
+{
+	if (can_login || MIG_CAN_BYPASS_LOGIN)
+		BackgroundWorkerInitializeConnectionByOid(database, role, MIG_BYPASS_ROLELOGINCHECK);
+	else
+	{
+		BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+		StartTransactionCommand();
+		(void) GetUserNameFromId(role, false);	/* it may be gone */
+		apply_role_settings(database, role);
+		CommitTransactionCommand();
+		SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE);
+		switched_user = true;
+	}
+	lift_timeouts();
+}
+
+void
+mig_exec_reset(const char *search_path)
+{
+	mig_exec_begin();
+	PortalHashTableDeleteAll();
+	if (!switched_user)
+	{
+		SetPGVariable("session_authorization", NIL, false);
+		SetPGVariable("role", NIL, false);
+	}
+	ResetAllOptions();
+	DropAllPreparedStatements();
+	Async_UnlistenAll();
+	LockReleaseAll(USER_LOCKMETHOD, true);
+	ResetTempTableNamespace();
+	ResetSequenceCaches();
+	SetConfigOption("search_path", search_path, PGC_USERSET, PGC_S_SESSION);
+	mig_exec_commit();
+}
+
+/* Parse, analyze, plan and run; "context" holds what inner commits must not take away. */
+static uint64
+run_portal(const char *sql, MemoryContext context)
+{
+	RawStmt    *raw;
+	List	   *parsetrees;
+	List	   *plans;
+	Portal		portal;
+	QueryCompletion qc;
+	int16		format = 0;
+	bool		snapshot;
+
+	MemoryContextSwitchTo(context);
+	parsetrees = raw_parser(sql, RAW_PARSE_DEFAULT);
+	if (list_length(parsetrees) != 1)
+		elog(ERROR, "a step must be one statement, but has %d", list_length(parsetrees));
+	raw = linitial_node(RawStmt, parsetrees);
+
+	snapshot = analyze_requires_snapshot(raw);
+	if (snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	plans = pg_plan_queries(pg_analyze_and_rewrite_fixedparams(raw, sql, NULL, 0, NULL),
+							sql, CURSOR_OPT_PARALLEL_OK, NULL);
+	if (snapshot)
+		PopActiveSnapshot();
+
+	CHECK_FOR_INTERRUPTS();
+	portal = CreatePortal("", true, true);
+	portal->visible = false;
+	PortalDefineQuery(portal, NULL, sql, CreateCommandTag(raw->stmt), plans, NULL);
+	PortalStart(portal, NULL, 0, InvalidSnapshot);
+	PortalSetResultFormat(portal, 1, &format);
+	InitializeQueryCompletion(&qc);
+	(void) mig_PortalRun(portal, None_Receiver, &qc);
+	PortalDrop(portal, false);
+	return qc.nprocessed;
+}
+
+uint64
+mig_exec(const char *sql)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context;
+	uint64		rows;
+	int			timeout;
+
+	/* The text must outlive the transaction, as pg_stat_activity points to it. */
+	context = AllocSetContextCreate(caller, "migrate statement",
+									ALLOCSET_DEFAULT_SIZES);
+	sql = MemoryContextStrdup(context, sql);
+	debug_query_string = sql;
+	pgstat_report_activity(STATE_RUNNING, sql);
+	SetCurrentStatementStartTimestamp();
+
+	StartTransactionCommand();
+	timeout = StatementTimeout > 0 ? StatementTimeout : mig_statement_timeout;
+	if (timeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, timeout);
+	rows = run_portal(sql, context);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	CommitTransactionCommand();
+
+	debug_query_string = NULL;
+	pgstat_report_stat(false);
+	pgstat_report_activity(IsTransactionState() ? STATE_IDLEINTRANSACTION : STATE_IDLE, NULL);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return rows;
+}
+
+void
+mig_exec_begin(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	MemoryContextSwitchTo(caller);
+}
+
+void
+mig_exec_commit(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+	MemoryContextSwitchTo(caller);
+}
+
+ErrorData *
+mig_exec_error(MemoryContext context, bool log)
+{
+	ErrorData  *error;
+
+	HOLD_INTERRUPTS();
+	disable_all_timeouts(false);
+	QueryCancelPending = false;
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	if (log)
+		EmitErrorReport();
+	debug_query_string = NULL;
+	AbortOutOfAnyTransaction();
+	PortalErrorCleanup();
+	jit_reset_after_error();
+	FlushErrorState();
+	MemoryContextSwitchTo(context);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	RESUME_INTERRUPTS();
+	return error;
+}
