@@ -163,6 +163,16 @@ mig_graph_make(List *migrations)
  *		The migration of that version, or NULL.  Versions whose keys are
  *		equal are the same one: "7" finds "0007".
  */
+List *
+mig_graph_all(MigGraph *graph)
+{
+	List	   *result = NIL;
+
+	for (int i = 0; i < graph->n; i++)
+		result = lappend(result, graph->nodes[i]);
+	return result;
+}
+
 Migration *
 mig_graph_find(MigGraph *graph, const char *version)
 {

@@ -19,6 +19,9 @@ typedef struct MigGraph MigGraph;
 
 extern MigGraph *mig_graph_make(List *migrations);
 
+/* Every one, in version order. */
+extern List *mig_graph_all(MigGraph *graph);
+
 /* The migration of that version, or NULL. */
 extern Migration *mig_graph_find(MigGraph *graph, const char *version);
 
