@@ -4,7 +4,7 @@ OBJS           = $(patsubst %.c,%.o,$(wildcard $(srcdir)/src/*.c))
 DATA           = $(wildcard sql/$(EXTENSION)--*.sql)
 PGFILEDESC     = "migrate - online schema migrations"
 
-# Tests bring their own servers: "make installcheck" needs none running.
+# "make installcheck" brings its own server: none has to be running.
 SERVER         = --temp-config=$(srcdir)/test/migrate.conf --temp-instance=tmp_check
 REGRESS        = $(filter-out $(EXTENSION)--%,$(basename $(notdir $(sort $(wildcard sql/*.sql)))))
 REGRESS_OPTS   = $(SERVER)
@@ -18,6 +18,23 @@ EXTRA_CLEAN    = $(addprefix src/, *.gcda *.gcno) *.gcov tmp_check_iso output_is
 srcdir         = .
 PG_CFLAGS      = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
                  -Wno-missing-field-initializers -Wno-declaration-after-statement
+
+# These two install what is missing, so they have to work without PGXS.
+OWN_GOALS      = test demo
+.DEFAULT_GOAL := all
 PG_CONFIG     ?= pg_config
-PGXS          := $(shell $(PG_CONFIG) --pgxs)
+PGXS          := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+else ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
+$(error PostgreSQL's files for building extensions are missing: install postgresql-server-dev-NN, or set PG_CONFIG; "make test" and "make demo" install it themselves)
+endif
+
+# MAJORS="15 17 18" tests with each of them; without, with the server of this
+# machine.  PG_CONFIG is handed on only where somebody has set it.
+.PHONY: $(OWN_GOALS)
+test demo: export PG_CONFIG := $(if $(filter file default,$(origin PG_CONFIG)),,$(PG_CONFIG))
+test:
+	@test/run.sh $(MAJORS)
+demo:
+	@test/demo/run.sh
