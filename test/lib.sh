@@ -191,7 +191,7 @@ end_servers() {
 		pid=$(head -n 1 "$file")
 		if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$(dirname "$file")")" ]; then
 			kill -QUIT "$pid" 2>/dev/null
-			while [ -d "/proc/$pid" ]; do sleep 0.05; done
+			while readlink "/proc/$pid/cwd" >/dev/null 2>&1; do sleep 0.05; done
 		fi
 	done
 }
