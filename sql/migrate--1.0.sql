@@ -363,3 +363,203 @@ CREATE FUNCTION migrate.reassign(from_owner text, to_owner regrole)
 	AS 'MODULE_PATHNAME', 'mig_reassign';
 COMMENT ON FUNCTION migrate.reassign(text, regrole)
 	IS 'give the migrations of one role, which may be missing after a restore, to another; returns their number; for superusers, or who may become both';
+
+
+-- ---------------------------------------------------------------------------
+-- Watch.  The views read the tables with the rights of their owner; functions
+-- in them run as whoever asks, so those are open to all who can get there.
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION migrate_internal.alive(scope text, version text)
+	RETURNS boolean LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_alive';
+COMMENT ON FUNCTION migrate_internal.alive(text, text)
+	IS 'does a migration that is recorded as running really run? on a standby: what is recorded';
+
+CREATE FUNCTION migrate_internal.identity()
+	RETURNS text LANGUAGE C STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mig_identity';
+COMMENT ON FUNCTION migrate_internal.identity()
+	IS 'this database, told from a copy of it';
+
+CREATE FUNCTION migrate_internal.may_read(owner text)
+	RETURNS boolean LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_may_read';
+COMMENT ON FUNCTION migrate_internal.may_read(text)
+	IS 'may the caller read the SQL of that role''s migrations?';
+
+CREATE FUNCTION migrate_internal.live(pid int, OUT phase text, OUT done bigint, OUT total bigint, OUT unit text,
+									  OUT wait_type text, OUT blocker int, OUT workers int)
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_live';
+COMMENT ON FUNCTION migrate_internal.live(int)
+	IS 'what the server counts of a worker, and the pid that it waits for (0: a prepared transaction)';
+
+GRANT EXECUTE ON FUNCTION migrate_internal.alive(text, text), migrate_internal.identity(),
+	migrate_internal.may_read(text), migrate_internal.live(int) TO PUBLIC;
+
+-- The session's scope, with states as they are shown: one that is recorded as
+-- running while nobody runs it has failed.
+CREATE VIEW migrate_internal.shown AS
+SELECT m.scope, m.version, m.key, m.in_order, m.name, m.owner,
+	CASE WHEN l.lost IS NULL THEN m.state ELSE 'failed' END AS state,
+	l.lost IS NULL AND m.state OPERATOR(pg_catalog.=) ANY (ARRAY['running', 'completing', 'rolling_back']) AS is_running,
+	m.direction, m.run, m.phase, m.step, m.steps, m.steps_done, m.started_at, m.finished_at, m.applied_by,
+	COALESCE(l.lost, m.error) AS error,
+	r.pid, r.wait_type, r.wait_detail, r.done, r.total, r.unit
+FROM migrate_internal.migration m
+	LEFT JOIN migrate_internal.run r ON r.id OPERATOR(pg_catalog.=) m.run
+	CROSS JOIN LATERAL (SELECT CASE
+		WHEN m.state OPERATOR(pg_catalog.<>) ALL (ARRAY['running', 'completing', 'rolling_back']) THEN NULL
+		WHEN r.identity OPERATOR(pg_catalog.<>) migrate_internal.identity() THEN 'copied'
+		WHEN NOT migrate_internal.alive(m.scope, m.version) THEN 'interrupted' END) l(lost)
+WHERE m.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '');
+COMMENT ON VIEW migrate_internal.shown IS 'the migrations of the session''s scope, with states as they are shown';
+
+CREATE VIEW migrate.status AS
+SELECT s.version, s.name, s.state, s.direction, s.phase, s.step, s.steps, s.steps_done,
+	CASE WHEN s.state OPERATOR(pg_catalog.=) 'applied' THEN 100
+		WHEN s.state OPERATOR(pg_catalog.=) 'pending' OR s.steps OPERATOR(pg_catalog.<=) 0 THEN 0
+		ELSE LEAST(100.0, pg_catalog.floor(100.0 OPERATOR(pg_catalog.*)
+				(s.steps_done OPERATOR(pg_catalog.+)
+				 CASE WHEN s.is_running AND s.total OPERATOR(pg_catalog.>) 0
+					THEN LEAST(1.0, s.done::numeric OPERATOR(pg_catalog./) s.total) ELSE 0.0 END)
+			OPERATOR(pg_catalog./) s.steps))::int
+		END AS progress,
+	s.started_at, s.finished_at,
+	CASE WHEN s.is_running THEN pg_catalog.clock_timestamp() ELSE s.finished_at END
+		OPERATOR(pg_catalog.-) s.started_at AS duration,
+	s.applied_by, s.error,
+	NULL::timestamptz AS old_shape_last_write,
+	NULL::text AS old_shape_by
+FROM migrate_internal.shown s
+ORDER BY s.key;
+COMMENT ON VIEW migrate.status
+	IS 'one row a migration, in order; state failed with error interrupted: recorded as running, but nobody runs it; error copied: it ran in the database that this one is a copy of';
+
+CREATE VIEW migrate.progress AS
+SELECT s.version, s.step,
+	COALESCE(l.phase, p.phase, s.phase) AS phase,
+	p.kind, p.relation,
+	c.done, c.total, c.unit,
+	CASE WHEN c.seconds OPERATOR(pg_catalog.>) 0 THEN c.done OPERATOR(pg_catalog./) c.seconds END AS rate,
+	CASE WHEN c.seconds OPERATOR(pg_catalog.>) 0 AND c.done OPERATOR(pg_catalog.>) 0
+			AND c.total OPERATOR(pg_catalog.>=) c.done
+		THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
+			pg_catalog.make_interval(secs => c.seconds OPERATOR(pg_catalog.*)
+				(c.total OPERATOR(pg_catalog.-) c.done) OPERATOR(pg_catalog./) c.done)
+		END AS eta,
+	COALESCE(s.wait_type, l.wait_type) AS wait_type,
+	CASE WHEN s.wait_type IS NOT NULL THEN s.wait_detail
+		WHEN l.blocker OPERATOR(pg_catalog.=) 0 THEN 'a prepared transaction'
+		WHEN l.blocker IS NOT NULL THEN pg_catalog.concat_ws(', ',
+			pg_catalog.concat('pid ', l.blocker::text),
+			CASE WHEN a.application_name OPERATOR(pg_catalog.<>) '' THEN a.application_name END,
+			a.state,
+			pg_catalog.concat('transaction since ', pg_catalog.date_trunc('second', a.xact_start)::text)
+				OPERATOR(pg_catalog.||) CASE WHEN a.xact_start IS NOT NULL THEN '' END,
+			pg_catalog.concat('query since ', pg_catalog.date_trunc('second', a.query_start)::text)
+				OPERATOR(pg_catalog.||) CASE WHEN a.query_start IS NOT NULL THEN '' END)
+		END AS wait_detail,
+	s.pid,
+	l.workers,
+	NULL::double precision AS hot_percent,
+	NULL::double precision AS wal_per_row
+FROM migrate_internal.shown s
+	LEFT JOIN migrate_internal.step p
+		ON p.scope OPERATOR(pg_catalog.=) s.scope AND p.version OPERATOR(pg_catalog.=) s.version
+		AND p.direction OPERATOR(pg_catalog.=)
+			CASE WHEN s.direction OPERATOR(pg_catalog.=) 'rollback' THEN 'rollback' ELSE 'apply' END
+		AND p.step OPERATOR(pg_catalog.=) s.step
+	LEFT JOIN LATERAL migrate_internal.live(s.pid) l ON true
+	LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.blocker
+	CROSS JOIN LATERAL (SELECT
+		CASE WHEN l.unit IS NULL THEN s.done ELSE l.done END,
+		CASE WHEN l.unit IS NULL THEN s.total ELSE l.total END,
+		COALESCE(l.unit, s.unit),
+		pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) p.started_at)
+		) c(done, total, unit, seconds)
+WHERE s.is_running
+ORDER BY s.key;
+COMMENT ON VIEW migrate.progress
+	IS 'one row a running step; of a concurrent build the server''s own phase, with blocks, tuples or sessions (that it waits for) done; rate: units a second since the step began; eta: of the phase that is shown';
+
+CREATE VIEW migrate.history AS
+SELECT e.at, e.run, e.version, e.step, e.event,
+	CASE WHEN migrate_internal.may_read(COALESCE(m.owner, e.role)) THEN e.command END AS command,
+	e.role, e.session_role, e.client_addr, e.application_name,
+	pg_catalog.make_interval(secs => e.duration_ms OPERATOR(pg_catalog./) 1000.0::double precision) AS duration,
+	pg_catalog.make_interval(secs => e.lock_wait_ms OPERATOR(pg_catalog./) 1000.0::double precision) AS lock_wait,
+	pg_catalog.make_interval(secs => e.stalled_ms OPERATOR(pg_catalog./) 1000.0::double precision) AS stalled,
+	e.rows, e.wal_bytes, e.sqlstate, e.message, e.checksum, e.reason
+FROM migrate_internal.event e
+	LEFT JOIN migrate_internal.migration m
+		ON m.scope OPERATOR(pg_catalog.=) e.scope AND m.version OPERATOR(pg_catalog.=) e.version
+WHERE e.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '')
+ORDER BY e.id;
+COMMENT ON VIEW migrate.history
+	IS 'the events, oldest first: who did what, when, and how it ended; lock_wait: time that we waited for locks; stalled: time that others could have waited for us; command: only for those who may become the owner, and members of pg_read_all_data';
+
+CREATE VIEW migrate.migrations AS
+SELECT m.version, m.name, m.owner, m.registered_by, m.registered_at, m.requires,
+	CASE WHEN r.may_read THEN m.up END AS up,
+	CASE WHEN r.may_read THEN m.down END AS down,
+	m.down IS NULL AS down_derived,
+	CASE WHEN r.may_read THEN m.verify END AS verify,
+	m.options, m.search_path, m.checksum, m.origin
+FROM migrate_internal.migration m
+	CROSS JOIN LATERAL (SELECT migrate_internal.may_read(m.owner)) r(may_read)
+WHERE m.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '')
+ORDER BY m.key;
+COMMENT ON VIEW migrate.migrations
+	IS 'what is registered, in order; requires: null if not written (then the next lower version); down_derived: the way back is made from the plan; up, down, verify: only for those who may become the owner, and members of pg_read_all_data';
+
+CREATE VIEW migrate.stat AS
+SELECT s.running, s.waiting, s.failed, s.expanded, s.oldest_expanded_at,
+	e.rows_total, e.wal_bytes_total, e.stalled_ms_total
+FROM (SELECT pg_catalog.count(*) FILTER (WHERE t.is_running),
+			pg_catalog.count(*) FILTER (WHERE t.is_running AND t.wait_type IS NOT NULL),
+			pg_catalog.count(*) FILTER (WHERE t.state OPERATOR(pg_catalog.=) 'failed'),
+			pg_catalog.count(*) FILTER (WHERE t.state OPERATOR(pg_catalog.=) 'expanded'),
+			pg_catalog.min(t.finished_at) FILTER (WHERE t.state OPERATOR(pg_catalog.=) 'expanded')
+		FROM migrate_internal.shown t) s(running, waiting, failed, expanded, oldest_expanded_at),
+	(SELECT COALESCE(pg_catalog.sum(v.rows), 0)::bigint,
+			COALESCE(pg_catalog.sum(v.wal_bytes), 0)::bigint,
+			COALESCE(pg_catalog.sum(v.stalled_ms), 0)::bigint
+		FROM migrate_internal.event v
+		WHERE v.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '')
+			AND v.step IS NOT NULL) e(rows_total, wal_bytes_total, stalled_ms_total);
+COMMENT ON VIEW migrate.stat
+	IS 'one row, always there, for monitoring: how many run, wait, have failed, rest expanded (and since when the oldest); rows, WAL bytes and milliseconds stalled, summed over all steps ever run';
+
+GRANT SELECT ON migrate.status, migrate.progress, migrate.history, migrate.migrations, migrate.stat TO PUBLIC;
+
+CREATE FUNCTION migrate.heads(OUT version text, OUT name text, OUT state text)
+	RETURNS SETOF record LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_heads';
+COMMENT ON FUNCTION migrate.heads()
+	IS 'tips of the graph: migrations that no other requires, written or not, in order';
+
+CREATE FUNCTION migrate.graph(format text DEFAULT 'text')
+	RETURNS text LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_graph';
+COMMENT ON FUNCTION migrate.graph(text)
+	IS 'the migrations in the order in which they run, with states and written requirements; format: text, dot or mermaid (22023 otherwise)';
+
+CREATE FUNCTION migrate.show(version text)
+	RETURNS text LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_show';
+COMMENT ON FUNCTION migrate.show(text)
+	IS 'one migration for a human: state, error, owner, requirements, steps, what to do next; 42704 for a version that is not registered';
+
+CREATE FUNCTION migrate.ready(version text)
+	RETURNS boolean LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_ready';
+COMMENT ON FUNCTION migrate.ready(text)
+	IS 'can code that needs this migration run: is it expanded or applied (or its contract phase under way)? 42704 for a version that is not registered';
+
+CREATE FUNCTION migrate.current()
+	RETURNS text LANGUAGE C STABLE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_current';
+COMMENT ON FUNCTION migrate.current()
+	IS 'the highest version such that it and all lower ones are ready (see ready); null if there is none';

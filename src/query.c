@@ -14,6 +14,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
+#include "utils/snapmgr.h"
 
 #include "query.h"
 
@@ -58,6 +59,7 @@ mig_query_begin(MigQuery *query, const char *sql)
 {
 	query->sql = sql;
 	query->nargs = 0;
+	query->latest = false;
 	query->rows = 0;
 	query->caller = CurrentMemoryContext;
 	mig_identity_extension(&query->save);
@@ -129,7 +131,11 @@ mig_query_run(MigQuery *query)
 {
 	int			rc;
 
-	rc = SPI_execute_plan(kept_plan(query), query->values, query->nulls, false, 0);
+	if (query->latest)
+		rc = SPI_execute_snapshot(kept_plan(query), query->values, query->nulls,
+								  GetLatestSnapshot(), InvalidSnapshot, true, false, 0);
+	else
+		rc = SPI_execute_plan(kept_plan(query), query->values, query->nulls, false, 0);
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
 	query->rows = SPI_processed;

@@ -26,6 +26,7 @@ typedef struct MigQuery
 	Oid			types[MIG_QUERY_MAX_ARGS];
 	Datum		values[MIG_QUERY_MAX_ARGS];
 	char		nulls[MIG_QUERY_MAX_ARGS];
+	bool		latest;			/* see what is committed now, in any isolation level */
 	uint64		rows;			/* processed */
 	MemoryContext caller;		/* results are copied there */
 	MigIdentity save;
