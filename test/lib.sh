@@ -213,7 +213,7 @@ build_private() {
 	local dir=$1 name=migrate bin
 
 	bin=$("$pgc" --bindir)
-	make -C "$dir/src" --no-print-directory PG_CONFIG="$pgc" with_llvm=no COPT="-Werror" all &&
+	make -k -C "$dir/src" --no-print-directory PG_CONFIG="$pgc" with_llvm=no COPT="-Werror" all &&
 		make -C "$dir/src" --no-print-directory PG_CONFIG="$pgc" with_llvm=no install DESTDIR="$dir/inst" || return 1
 	if grep -q extension_control_path "$bin/postgres"; then
 		say "extension_control_path = '$dir/inst$("$pgc" --sharedir):\$system'"

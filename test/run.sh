@@ -90,7 +90,7 @@ show_failure() {
 
 	say "--- $1, PostgreSQL $major (all of it: build/log/$major)"
 	case $1 in
-		build) grep -E 'error|warning|Error' "$log/build.log" | head -n 30 | grep . || tail -n 20 "$log/build.log";;
+		build) grep -E '(error|warning): ' "$log/build.log" | head -n 30 | grep . || tail -n 20 "$log/build.log";;
 		tap) sed -n '/^Test Summary Report/,$p' "$log/tap.log" | head -n 60
 			for file in $(grep -lE '(^|\) )not ok ' "$log"/tap/regress_log_* 2>/dev/null | head -n 5); do
 				say "--- end of $(basename "$file")"
