@@ -14,9 +14,9 @@ my @order = (
 	# 3
 	'run*', 'step*', 'backfill', 'sync', 'lock*',
 	# 2
-	'register', 'load*', 'tar', 'catalog*', 'events', 'query', 'session*',
+	'register', 'load*', 'tar', 'catalog*', 'events', 'query', 'exec', 'session*',
 	# 1
-	'graph', 'plan*', 'classify*', 'parse', 'scan', 'version', 'sqlgen', 'settings', 'window',
+	'targets', 'graph', 'plan*', 'classify*', 'parse', 'scan', 'version', 'sqlgen', 'settings', 'window',
 	# 0
 	'words', 'migrate.h', 'compat');
 
