@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -21,6 +23,59 @@
 
 PG_FUNCTION_INFO_V1(mig_show);
 PG_FUNCTION_INFO_V1(mig_graph);
+
+typedef enum Format
+{
+	FORMAT_TEXT,
+	FORMAT_DOT,
+	FORMAT_MERMAID
+} Format;
+
+static Format
+format_of(const char *word)
+{
+	if (strcmp(word, "text") == 0)
+		return FORMAT_TEXT;
+	if (strcmp(word, "dot") == 0)
+		return FORMAT_DOT;
+	if (strcmp(word, "mermaid") == 0)
+		return FORMAT_MERMAID;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("a graph has no format \"%s\"", word),
+			 errhint("Use \"text\", \"dot\" or \"mermaid\".")));
+	return FORMAT_TEXT;			/* keep compiler quiet */
+}
+
+/* On one line, and fit for the inside of a quoted string in DOT and Mermaid. */
+static void
+add_label(StringInfo out, const char *text, Format format)
+{
+	for (const char *p = text; *p; p++)
+	{
+		if (iscntrl((unsigned char) *p))
+			appendStringInfoChar(out, ' ');
+		else if (format == FORMAT_MERMAID && strchr("\"#<>&`;", *p))
+			appendStringInfo(out, "#%d;", (unsigned char) *p);
+		else
+		{
+			if (format == FORMAT_DOT && (*p == '"' || *p == '\\'))
+				appendStringInfoChar(out, '\\');
+			appendStringInfoChar(out, *p);
+		}
+	}
+}
+
+static void
+add_title(StringInfo out, const Migration *m, Format format)
+{
+	add_label(out, m->version, format);
+	if (m->name)
+	{
+		appendStringInfoChar(out, ' ');
+		add_label(out, m->name, format);
+	}
+}
 
 /* --- show() --- */
 
@@ -46,6 +101,14 @@ doubtful_step(const MigPlan *plan)
 				return step;
 		}
 	return NULL;
+}
+
+/* Failed for no fault of its own: see the view migrate_internal.shown. */
+static bool
+was_stopped(const Migration *m)
+{
+	return m->error && (strcmp(m->error, "interrupted") == 0 ||
+						strcmp(m->error, "copied") == 0);
 }
 
 /* What to do next, as a command that can be copied. */
@@ -86,7 +149,8 @@ add_next(StringInfo out, const Migration *m, const MigPlan *plan)
 								 doubtful->step, version, doubtful->step,
 								 verb_of(m->direction), version);
 			else
-				appendStringInfo(out, "when the cause is gone: CALL migrate.%s(%s)",
+				appendStringInfo(out, "%sCALL migrate.%s(%s)",
+								 was_stopped(m) ? "" : "when the cause is gone: ",
 								 verb_of(m->direction), version);
 			if (m->direction != MIG_DIR_ROLLBACK)
 				appendStringInfo(out, "; to go back: CALL migrate.rollback(%s)", version);
@@ -197,8 +261,9 @@ mig_show(PG_FUNCTION_ARGS)
 	may_read = mig_watch_may_read(m->owner);
 
 	initStringInfo(&out);
-	appendStringInfo(&out, "migration: %s%s%s\n", m->version,
-					 m->name ? " " : "", m->name ? m->name : "");
+	appendStringInfoString(&out, "migration: ");
+	add_title(&out, m, FORMAT_TEXT);
+	appendStringInfoChar(&out, '\n');
 	add_state(&out, m, &dates);
 	appendStringInfo(&out, "owner: %s\n", m->owner);
 	appendStringInfo(&out, "registered: %s by %s, from %s\n",
@@ -218,25 +283,6 @@ mig_show(PG_FUNCTION_ARGS)
 
 /* --- graph() --- */
 
-/* As the inside of a quoted string: in DOT \" and \\, in Mermaid entities. */
-static void
-add_label(StringInfo out, const char *text, bool mermaid)
-{
-	for (const char *p = text; *p; p++)
-	{
-		if (*p == '\n' || *p == '\r' || *p == '\t')
-			appendStringInfoChar(out, ' ');
-		else if (mermaid && strchr("\"#<>&`;", *p))
-			appendStringInfo(out, "#%d;", (unsigned char) *p);
-		else
-		{
-			if (!mermaid && (*p == '"' || *p == '\\'))
-				appendStringInfoChar(out, '\\');
-			appendStringInfoChar(out, *p);
-		}
-	}
-}
-
 static void
 graph_text(StringInfo out, MigGraph *graph, List *order)
 {
@@ -247,9 +293,7 @@ graph_text(StringInfo out, MigGraph *graph, List *order)
 	{
 		Migration  *m = lfirst(lc);
 
-		appendStringInfoString(out, m->version);
-		if (m->name)
-			appendStringInfo(out, " %s", m->name);
+		add_title(out, m, FORMAT_TEXT);
 		appendStringInfo(out, " (%s)", mig_state_word(m->state));
 		if (m->requires_written)
 		{
@@ -275,14 +319,9 @@ graph_dot(StringInfo out, MigGraph *graph, List *order)
 		Migration  *m = lfirst(lc);
 
 		appendStringInfoString(out, "  \"");
-		add_label(out, m->version, false);
+		add_label(out, m->version, FORMAT_DOT);
 		appendStringInfoString(out, "\" [label = \"");
-		add_label(out, m->version, false);
-		if (m->name)
-		{
-			appendStringInfoChar(out, ' ');
-			add_label(out, m->name, false);
-		}
+		add_title(out, m, FORMAT_DOT);
 		appendStringInfo(out, "\\n%s\"];\n", mig_state_word(m->state));
 	}
 	foreach(lc, order)
@@ -293,9 +332,9 @@ graph_dot(StringInfo out, MigGraph *graph, List *order)
 			foreach(lp, mig_graph_parents(graph, m))
 			{
 				appendStringInfoString(out, "  \"");
-				add_label(out, ((Migration *) lfirst(lp))->version, false);
+				add_label(out, ((Migration *) lfirst(lp))->version, FORMAT_DOT);
 				appendStringInfoString(out, "\" -> \"");
-				add_label(out, m->version, false);
+				add_label(out, m->version, FORMAT_DOT);
 				appendStringInfoString(out, "\";\n");
 			}
 	}
@@ -327,12 +366,7 @@ graph_mermaid(StringInfo out, MigGraph *graph, List *order)
 		Migration  *m = lfirst(lc);
 
 		appendStringInfo(out, "  m%d[\"", foreach_current_index(lc) + 1);
-		add_label(out, m->version, true);
-		if (m->name)
-		{
-			appendStringInfoChar(out, ' ');
-			add_label(out, m->name, true);
-		}
+		add_title(out, m, FORMAT_MERMAID);
 		appendStringInfo(out, "<br>%s\"]\n", mig_state_word(m->state));
 	}
 	foreach(lc, order)
@@ -360,26 +394,21 @@ mig_graph(PG_FUNCTION_ARGS)
 	StringInfoData out;
 	MigGraph   *graph;
 	List	   *order;
-	char	   *format;
+	Format		format;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("format must not be null")));
-	format = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	format = format_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	initStringInfo(&out);
 	graph = mig_graph_make(mig_watch_list());
 	order = mig_graph_order(graph, NULL);
-	if (strcmp(format, "text") == 0)
+	if (format == FORMAT_TEXT)
 		graph_text(&out, graph, order);
-	else if (strcmp(format, "dot") == 0)
+	else if (format == FORMAT_DOT)
 		graph_dot(&out, graph, order);
-	else if (strcmp(format, "mermaid") == 0)
-		graph_mermaid(&out, graph, order);
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("format \"%s\" is not one of those of a graph", format),
-				 errhint("Use \"text\", \"dot\" or \"mermaid\".")));
+		graph_mermaid(&out, graph, order);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, Max(out.len - 1, 0)));
 }

@@ -202,7 +202,8 @@ mig_graph_get(MigGraph *graph, const char *version)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("migration \"%s\" does not exist", version),
-			 nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0));
+			 nearest ? errhint("Perhaps you meant \"%s\".", nearest) :
+			 graph->n == 0 ? errhint("No migration is registered here yet: see migrate.register, migrate.load, and the setting migrate.scope.") : 0));
 	return NULL;				/* keep compiler quiet */
 }
 
