@@ -15,6 +15,7 @@
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_namespace.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -26,6 +27,7 @@
 #include "utils/acl.h"
 #include "utils/backend_status.h"
 #include "utils/guc_tables.h"
+#include "utils/regproc.h"
 #include "utils/wait_event.h"
 
 /* 18: the argument run_once is gone (commit 3eea7a0c97e9) */
@@ -148,5 +150,77 @@ mig_guc_free(void *p)
 	free(p);
 #endif
 }
+
+/* 17: the stronger modes are an argument (commit e0ece2a981ee) */
+static inline bool
+mig_holds_lock(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
+#endif
+}
+
+/*
+ * Take a session-level lock if it is free, raising no error whatever happens;
+ * 18: and whether to log a failure (commit 6d376c3b0d1e).
+ */
+static inline bool
+mig_try_session_lock(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 180000
+	return LockAcquireExtended(tag, mode, true, true, false, NULL, false) != LOCKACQUIRE_NOT_AVAIL;
+#else
+	return LockAcquireExtended(tag, mode, true, true, false, NULL) != LOCKACQUIRE_NOT_AVAIL;
+#endif
+}
+
+/* The status of a backend in the snapshot of statuses; 16: another name (commit d7e39d72ca1c) */
+static inline PgBackendStatus *
+mig_status_of_pid(int pid)
+{
+	for (int i = 1; i <= pgstat_fetch_stat_numbackends(); i++)
+	{
+#if PG_VERSION_NUM >= 160000
+		LocalPgBackendStatus *local = pgstat_get_local_beentry_by_index(i);
+#else
+		LocalPgBackendStatus *local = pgstat_fetch_stat_local_beentry(i);
+#endif
+
+		if (local && local->backendStatus.st_procpid == pid)
+			return &local->backendStatus;
+	}
+	return NULL;
+}
+
+/* 16: a place for soft errors */
+static inline List *
+mig_qualified_name(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return stringToQualifiedNameList(name, NULL);
+#else
+	return stringToQualifiedNameList(name);
+#endif
+}
+
+/* 16: one check for all classes of objects (commit c727f511bd7b) */
+static inline bool
+mig_can_use_schema(Oid schema, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK;
+#else
+	return pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+/* 17: the right to maintain a table (commit ecb0fd33720f) */
+#ifdef ACL_MAINTAIN
+#define MIG_ACL_MAINTAIN ACL_MAINTAIN
+#else
+#define MIG_ACL_MAINTAIN 0
+#endif
 
 #endif							/* MIGRATE_COMPAT_H */

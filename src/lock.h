@@ -42,23 +42,38 @@ typedef struct MigLadder
 {
 	int			stall_limit;	/* ms that anybody may queue behind us, in one try */
 	int			patience;		/* ms that this call may take */
-	/* results, added up over calls */
+	/* state and results, added up over calls */
+	int			tries;			/* that queued in vain; the pause after each grows */
 	int64		stalled_ms;		/* somebody could have waited behind us */
 	int64		waited_ms;
 	/* of the last call that failed; in the caller's context */
 	char	   *relation;		/* that was not to be had */
-	char	   *holders;		/* "pid 4711 (app, idle in transaction for 5 min: SELECT ...), ..." */
+	LOCKMODE	mode;
+	char	   *holders;		/* as mig_lock_holders() says it */
 } MigLadder;
 
 /*
- * Inside a transaction, before any work: take every lock (list of MigLock),
- * strongest mode each, in the order of OIDs, all or none.  Names that do not
- * exist are passed over.  Returns false, holding none of them, when patience
- * is over.
+ * Inside a transaction, before any work, as the owner of the migration: take
+ * every lock (list of MigLock), strongest mode each, in the order of OIDs, all
+ * or none.  Passed over are names that do not exist, relations that the
+ * migration makes itself or that its owner may not lock, and modes that block
+ * neither reads nor writes.  Returns false, holding none of them, when
+ * patience is over; at once if that is 0.  Call it again to go on waiting.
  */
 extern bool mig_ladder_take(List *locks, MigLadder *ladder);
 
-/* Who holds or waits for something that conflicts with mode on relid: text for messages. */
+/*
+ * 55P03 for a ladder that has failed: what was not to be had, who holds it, and
+ * what to do.  The caller's error context names migration and step.
+ */
+extern void mig_ladder_raise(const MigLadder *ladder);
+
+/*
+ * Who holds or waits for something that conflicts with mode on relid, as text
+ * for messages: "pid 4711 (app, idle in transaction, transaction open for 5
+ * min: SELECT ...), ...".  NULL if it is nobody.  Of others than the current
+ * role may see in pg_stat_activity only the pid is told.
+ */
 extern char *mig_lock_holders(Oid relid, LOCKMODE mode);
 
 #endif							/* MIGRATE_LOCK_H */

@@ -12,7 +12,7 @@ my @order = (
 	# 4
 	'launcher', 'worker*',
 	# 3
-	'run*', 'step*', 'backfill', 'sync', 'lock*',
+	'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock_holders', 'lock',
 	# 2
 	'register', 'load*', 'tar', 'catalog*', 'events', 'query', 'exec', 'session*',
 	# 1
