@@ -19,8 +19,8 @@ srcdir         = .
 PG_CFLAGS      = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
                  -Wno-missing-field-initializers -Wno-declaration-after-statement
 
-# These two install what is missing, so they have to work without PGXS.
-OWN_GOALS      = test demo
+# These install what is missing, so they have to work without PGXS.
+OWN_GOALS      = test demo bench
 .DEFAULT_GOAL := all
 PG_CONFIG     ?= pg_config
 PGXS          := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -33,8 +33,12 @@ endif
 # MAJORS="15 17 18" tests with each of them; without, with the server of this
 # machine.  PG_CONFIG is handed on only where somebody has set it.
 .PHONY: $(OWN_GOALS)
-test demo: export PG_CONFIG := $(if $(filter file default,$(origin PG_CONFIG)),,$(PG_CONFIG))
+$(OWN_GOALS): export PG_CONFIG := $(if $(filter file default,$(origin PG_CONFIG)),,$(PG_CONFIG))
 test:
 	@test/run.sh $(MAJORS)
 demo:
-	@test/demo/run.sh
+	@test/with_server.sh test/demo/demo.sh
+bench:
+	@test/with_server.sh test/bench/files.sh
+	@test/with_server.sh test/bench/index.sh
+	@test/with_server.sh test/bench/registry.sh

@@ -45,7 +45,7 @@ unprivileged() {
 
 # as_user COMMAND...: as that user, with an environment of our own.
 as_user() {
-	local env=(env -i "PATH=$PATH" "HOME=$work" "TMPDIR=$work/tmp" LC_ALL=C.UTF-8
+	local env=(env -i -C "$work" "PATH=$PATH" "HOME=$work" "TMPDIR=$work/tmp" LC_ALL=C.UTF-8
 			   "PGHOST=$work/tmp" PGUSER=postgres PGAPPNAME= "TEST_JOBS=${TEST_JOBS:-1}")
 
 	if [ "$(id -u)" = 0 ]; then
@@ -182,26 +182,40 @@ make_work() {
 	copy_tree "$dir/src"
 }
 
-# end_servers: what was started below the work folder and still runs.  A
-# server's working directory is its data directory: that identifies it.
-end_servers() {
-	local file pid
+# below_work: the processes whose working directory is in the work folder.  All
+# that we start is there, and a server is in its data directory.
+below_work() {
+	local link
 
-	for file in $(find "$work" -name postmaster.pid 2>/dev/null); do
-		pid=$(head -n 1 "$file")
-		if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$(dirname "$file")")" ]; then
-			kill -QUIT "$pid" 2>/dev/null
-			while readlink "/proc/$pid/cwd" >/dev/null 2>&1; do sleep 0.05; done
-		fi
+	for link in /proc/[0-9]*/cwd; do
+		case $(readlink "$link" 2>/dev/null)/ in
+			"$work"/*) link=${link#/proc/}; echo "${link%/cwd}";;
+		esac
 	done
 }
 
-# remove_work: end what is left running, and remove the folder.
+# remove_work: end what is left running, servers at once, and remove the folder.
 remove_work() {
+	local file i
+
 	[ -n "$work" ] || return 0
-	end_servers
+	kill $(below_work) 2>/dev/null
+	for file in $(find "$work" -name postmaster.pid 2>/dev/null); do
+		below_work | grep -qxF "$(head -n 1 "$file")" && kill -QUIT "$(head -n 1 "$file")" 2>/dev/null
+	done
+	for ((i = 0; i < 100; i++)); do
+		[ -n "$(below_work)" ] || break
+		sleep 0.1
+	done
+	kill -KILL $(below_work) 2>/dev/null
 	rm -rf "$work" 2>/dev/null || as_root rm -rf "$work"
 	work=
+}
+
+# in_work COMMAND...: run it; a signal to us ends it at once.
+in_work() {
+	"$@" </dev/null &
+	wait $!
 }
 
 
@@ -227,3 +241,22 @@ build_private() {
 	fi >"$dir/private.conf"
 	say "dynamic_library_path = '$dir/inst$("$pgc" --pkglibdir):\$libdir'" >>"$dir/private.conf"
 }
+
+# start_server [SETTING=VALUE]...: one in the work folder that finds the
+# extension there; reached by its socket in $TMPDIR alone.
+start_server() {
+	local bin setting
+
+	bin=$("$pgc" --bindir)
+	PATH=$bin:$PATH
+	initdb -D "$work/data" -A trust -U postgres -E UTF8 --no-sync >"$work/log/initdb.log" || return 1
+	{
+		cat "$work/private.conf"
+		echo "listen_addresses = ''"
+		echo "unix_socket_directories = '$work/tmp'"
+		for setting; do echo "${setting%%=*} = '${setting#*=}'"; done
+	} >>"$work/data/postgresql.conf"
+	pg_ctl -D "$work/data" -l "$work/log/server.log" -w start >"$work/log/start.log"
+}
+
+stop_server() { pg_ctl -D "$work/data" -m fast -w stop >/dev/null; }

@@ -113,11 +113,11 @@ run_major() {
 		make_work
 		[ "$(id -u)" != 0 ] || chown -R "$(unprivileged):" "$work"
 		say "PostgreSQL $("$pgc" --version | sed 's/[^0-9]*//')"
-		as_user bash "$work/src/test/suites.sh" "$pgc" </dev/null
+		in_work as_user bash "$work/src/test/suites.sh" "$pgc"
 	elif make_root "$major"; then
 		make_work "$root"
 		say "PostgreSQL $("$root/usr/lib/postgresql/$major/bin/postgres" --version 2>/dev/null | sed 's/[^0-9]*//' | grep . || echo "$major"), in build/root-$major"
-		run_in_root </dev/null
+		in_work run_in_root
 	else
 		say "error: PostgreSQL $major is not to be had here"
 		failed=$((failed + 1))
