@@ -46,7 +46,12 @@ unprivileged() {
 # as_user COMMAND...: as that user, with an environment of our own.
 as_user() {
 	local env=(env -i -C "$work" "PATH=$PATH" "HOME=$work" "TMPDIR=$work/tmp" LC_ALL=C.UTF-8
-			   "PGHOST=$work/tmp" PGUSER=postgres PGAPPNAME= "TEST_JOBS=${TEST_JOBS:-1}")
+			   "PGHOST=$work/tmp" PGUSER=postgres)
+	local name
+
+	for name in $(compgen -v | grep -E '^(TEST|DEMO|BENCH)_'); do
+		env+=("$name=${!name}")
+	done
 
 	if [ "$(id -u)" = 0 ]; then
 		setpriv --reuid="$(id -u "$(unprivileged)")" --regid="$(id -g "$(unprivileged)")" \

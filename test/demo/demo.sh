@@ -34,14 +34,13 @@ load() {
 		psql -X -v ON_ERROR_STOP=1 -P footer=off | sed 's/^/    /'
 }
 
-# clients FROM TO: what the log of the clients has between two times, one line.
+# clients LABEL FROM TO: what the clients' log has between two times, one line.
 clients() {
-	cat "$work"/log/clients.* | awk -v from="$1" -v to="$2" '{
+	cat "$work"/log/clients.* | awk -v from="$2" -v to="$3" '{
 			at = $5 + $6 / 1000000
 			if (at >= from && at < to) print $3 / 1000 }' | sort -n |
-		awk '{ ms[NR] = $1 } END {
-			if (NR == 0) exit 1
-			printf "%12d %12.1f ms %11.1f ms %11.1f ms\n", NR, ms[int(NR / 2) + 1], ms[int(NR * 0.99) + 1], ms[NR] }'
+		awk -v label="$1" '{ ms[NR] = $1 } END {
+			printf "%-18s%13d %9.1f ms %9.1f ms %9.1f ms\n", label, NR, ms[int(NR * 0.5) + 1], ms[int(NR * 0.99) + 1], ms[NR] }'
 }
 
 title "A shop, and PostgreSQL $(postgres --version | sed 's/[^0-9]*\([0-9.]*\).*/\1/')"
@@ -89,11 +88,15 @@ back=$(now)
 show "SELECT version, name, state FROM migrate.status WHERE version > '0017';"
 
 title 'What the customers noticed'
-sleep 2
-kill -INT $pgbench
-wait $pgbench
-end=$(now)
-printf '%-22s%12s %15s %14s %14s\n' '' transactions median '99 %' slowest
-printf '%-22s%s\n' 'before, 10 s' "$(clients "$start" "$before")"
-printf '%-22s%s\n' 'while applying' "$(clients "$before" "$after")"
-printf '%-22s%s\n' 'while going back' "$(clients "$after" "$back")"
+kill -ALRM $pgbench				# the end of its -T: it finishes, and reports
+wait $pgbench || die "clients gave up: $(grep -m 3 -E 'error|aborted' "$work/log/pgbench.log")"
+transactions=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' "$work/log/pgbench.log")
+failures=$(sed -n 's/^number of failed transactions: \([0-9]*\).*/\1/p' "$work/log/pgbench.log")
+printf '%-18s%13s %12s %12s %12s\n' '' transactions median '99 %' slowest
+clients before "$start" "$before"
+clients 'while applying' "$before" "$after"
+clients 'while going back' "$after" "$back"
+say
+say "$transactions client transactions, $failures failed."
+stop_server
+[ "$failures" = 0 ]
