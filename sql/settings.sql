@@ -7,7 +7,9 @@ SELECT name FROM pg_settings WHERE name LIKE 'migrate.%' AND (short_desc IS NULL
 -- units and bounds
 SET migrate.stall_limit = '200ms';
 SHOW migrate.stall_limit;
+\set VERBOSITY sqlstate
 SET migrate.stall_limit = 0;
+\set VERBOSITY default
 SET migrate.keep_dropped = '1h';
 SHOW migrate.keep_dropped;
 SET migrate.low_bloat = 'maybe';

@@ -264,10 +264,11 @@ queue_for(const Wanted *w, int ms)
 	AtEOXact_GUC(true, level);
 }
 
+/* To the nearest millisecond, so that what took no time counts as none. */
 static int
 ms_since(TimestampTz start)
 {
-	return (int) TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+	return (int) Max(0, (GetCurrentTimestamp() - start + 500) / 1000);
 }
 
 /* Take one lock after the other; the first that is not to be had is *missed. */
