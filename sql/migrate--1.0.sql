@@ -364,6 +364,14 @@ CREATE FUNCTION migrate.reassign(from_owner text, to_owner regrole)
 COMMENT ON FUNCTION migrate.reassign(text, regrole)
 	IS 'give the migrations of one role, which may be missing after a restore, to another; returns their number; for superusers, or who may become both';
 
+CREATE VIEW migrate.rights AS
+SELECT g.owner, g.kind AS "right", g.grantee, g.granted_by, g.granted_at
+FROM migrate_internal.granted_right g
+ORDER BY g.owner, g.grantee, g.kind;
+COMMENT ON VIEW migrate.rights
+	IS 'who may act on whose migrations without being a member: what grant_right gave; names of roles';
+GRANT SELECT ON migrate.rights TO PUBLIC;
+
 
 -- ---------------------------------------------------------------------------
 -- Watch.  The views read the tables with the rights of their owner; functions

@@ -286,19 +286,46 @@ mig_catalog_revoke_right(const char *owner, const char *grantee, const char *rig
 	return found;
 }
 
+/*
+ * The rights that a missing role has granted go with it: nobody could revoke
+ * them, and they would come to life again with a new role of that name.
+ */
+static void
+forget_rights_of(const char *owner)
+{
+	MigQuery	query;
+
+	mig_query_begin(&query,
+					"DELETE FROM migrate_internal.granted_right WHERE owner = $1");
+	mig_arg_text(&query, owner);
+	mig_query_run(&query);
+	mig_query_end(&query);
+}
+
 int64
 mig_catalog_reassign(const char *from_owner, const char *to_owner)
 {
 	MigQuery	query;
-	int64		n;
+	List	   *versions = NIL;
+	ListCell   *lc;
 
 	mig_query_begin(&query,
-					"UPDATE migrate_internal.migration SET owner = $2 WHERE owner = $1");
+					"UPDATE migrate_internal.migration SET owner = $3"
+					" WHERE scope = $1 AND owner = $2 RETURNING version");
+	arg_scope(&query);
 	mig_arg_text(&query, from_owner);
 	mig_arg_text(&query, to_owner);
-	n = mig_query_run(&query);
+	mig_query_run(&query);
+	for (uint64 i = 0; i < query.rows; i++)
+		versions = lappend(versions, mig_col_text(&query, i, 1));
 	mig_query_end(&query);
-	return n;
+	foreach(lc, versions)
+		mig_catalog_note(lfirst(lc), "reassigned", NULL,
+						 psprintf("from role %s to role %s", quote_identifier(from_owner),
+								  quote_identifier(to_owner)));
+	if (!OidIsValid(get_role_oid(from_owner, true)))
+		forget_rights_of(from_owner);
+	return list_length(versions);
 }
 
 void

@@ -55,6 +55,8 @@ extern List *mig_catalog_rates(void);
 extern bool mig_catalog_has_right(const char *owner, Oid role, const char *right);
 extern void mig_catalog_grant_right(const char *owner, const char *grantee, const char *right);
 extern bool mig_catalog_revoke_right(const char *owner, const char *grantee, const char *right);
+
+/* Give the migrations of this scope to another role, with an event for each; their number. */
 extern int64 mig_catalog_reassign(const char *from_owner, const char *to_owner);
 
 /*
