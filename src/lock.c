@@ -277,25 +277,26 @@ mig_lock_relations(List *relations, const char **taken)
 	List	   *mine = NIL;		/* of OwnLock, taken by this call */
 	ListCell   *lc;
 
+	*taken = NULL;
 	foreach(lc, relations)
 	{
-		char	   *relation = lfirst(lc);
 		LOCKTAG		tag;
 
-		require_tag(&tag, RELATION_CLASS, hash_of("", relation));
+		require_tag(&tag, RELATION_CLASS, hash_of("", lfirst(lc)));
 		if (find_own(&tag))
 			continue;
 		if (!take(&tag, false))
 		{
-			*taken = relation;
-			foreach(lc, mine)
-				give_back(lfirst(lc));
-			return false;
+			*taken = lfirst(lc);
+			break;
 		}
 		mine = lappend(mine, find_own(&tag));
 	}
-	list_free(mine);
-	return true;
+	if (*taken == NULL)
+		return true;
+	foreach(lc, mine)
+		give_back(lfirst(lc));
+	return false;
 }
 
 void
