@@ -11,9 +11,10 @@
 
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"

@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "compat.h"
 #include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -24,6 +23,7 @@
 #include "utils/jsonb.h"
 
 #include "catalog.h"
+#include "compat.h"
 #include "graph.h"
 #include "parse.h"
 #include "register.h"
@@ -83,25 +83,71 @@ check_requires(const Migration *m)
 	}
 }
 
-/* Text without a byte order mark, parsed. */
 static char *
-checked_sql(const Migration *m, const char *direction, char *sql)
+without_bom(char *sql)
 {
-	if (sql == NULL)
-		return NULL;
-	if (GetDatabaseEncoding() == PG_UTF8 && strncmp(sql, "\xEF\xBB\xBF", 3) == 0)
-		sql += 3;
-	(void) mig_parse(sql, psprintf("%s of migration \"%s\"", direction, m->version));
+	if (sql && GetDatabaseEncoding() == PG_UTF8 && strncmp(sql, "\xEF\xBB\xBF", 3) == 0)
+		return sql + 3;
 	return sql;
 }
 
-/* The checksums cover all that a migration does, in whatever way it was written. */
-static void
-fill_checksums(Migration *m)
+/*
+ * Parse one direction.  A folder is a history, and nobody may ever have run
+ * its older downs: there a mistake is a WARNING, and false is returned, so
+ * that it keeps nobody from loading the rest.  Only the parser runs, which
+ * leaves nothing behind but memory.
+ */
+static bool
+check_sql(const Migration *m, const char *direction, const char *sql, bool lenient)
 {
-	const char *parts[5] = {m->up, m->down, m->verify};
-	const char *tokens[3] = {m->up, m->down, m->verify};
-	const char *rest[3];
+	char	   *what = psprintf("%s of migration \"%s\"", direction, m->version);
+	MemoryContext context = CurrentMemoryContext;
+	ErrorData  *volatile edata = NULL;
+
+	if (sql == NULL)
+		return true;
+	if (!lenient)
+	{
+		(void) mig_parse(sql, what);
+		return true;
+	}
+	PG_TRY();
+	{
+		(void) mig_parse(sql, what);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		edata = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (edata == NULL)
+		return true;
+	if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR) &&
+		ERRCODE_TO_CATEGORY(edata->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
+		ERRCODE_TO_CATEGORY(edata->sqlerrcode) != ERRCODE_FEATURE_NOT_SUPPORTED)
+		ReThrowError(edata);	/* no mistake in the text */
+	ereport(WARNING,
+			(errcode(edata->sqlerrcode),
+			 errmsg("%s cannot run: %s", what, edata->message),
+			 errhint("It is stored as it is; rolling back over it will fail."),
+			 edata->internalquery ? internalerrquery(edata->internalquery) : 0,
+			 internalerrposition(edata->internalpos),
+			 errcontext("%.*s", (int) strcspn(edata->context, "\n"), edata->context)));
+	return false;
+}
+
+/*
+ * The checksums cover all that a migration does, in whatever way it was
+ * written.  A down that cannot be parsed has no tokens, and counts as it stands.
+ */
+static void
+fill_checksums(Migration *m, bool down_parses)
+{
+	const char *parts[] = {m->up, m->down, m->verify, NULL, NULL};
+	const char *tokens[] = {m->up, down_parses ? m->down : NULL, m->verify};
+	const char *rest[] = {NULL, NULL, NULL, NULL};
 	StringInfoData requires;
 	ListCell   *lc;
 
@@ -112,14 +158,15 @@ fill_checksums(Migration *m)
 			appendStringInfo(&requires, "%s\n", (char *) lfirst(lc));
 		parts[3] = requires.data;
 	}
-	if (m->options && JB_ROOT_COUNT(m->options) > 0)
+	if (JB_ROOT_COUNT(m->options) > 0)
 		parts[4] = JsonbToCString(NULL, &m->options->root, VARSIZE(m->options));
-	m->checksum = mig_checksum(parts, 5);
+	m->checksum = mig_checksum(parts, lengthof(parts));
 
-	rest[0] = mig_token_checksum(tokens, 3);
+	rest[0] = mig_token_checksum(tokens, lengthof(tokens));
 	rest[1] = parts[3];
 	rest[2] = parts[4];
-	m->token_checksum = mig_checksum(rest, 3);
+	rest[3] = down_parses ? NULL : m->down;
+	m->token_checksum = mig_checksum(rest, lengthof(rest));
 }
 
 static void
@@ -133,7 +180,7 @@ file_context(void *arg)
 
 /* Look at all that can be judged without the registry, and fill in the rest. */
 static void
-check_migration(Migration *m)
+check_migration(Migration *m, bool history)
 {
 	ErrorContextCallback callback;
 	char	   *what;
@@ -155,10 +202,12 @@ check_migration(Migration *m)
 	mig_settings_check(m->options, what);
 	if (m->options == NULL)
 		m->options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-	m->up = checked_sql(m, "up", m->up);
-	m->down = checked_sql(m, "down", m->down);
-	m->verify = checked_sql(m, "verify", m->verify);
-	fill_checksums(m);
+	m->up = without_bom(m->up);
+	m->down = without_bom(m->down);
+	m->verify = without_bom(m->verify);
+	(void) check_sql(m, "up", m->up, false);
+	(void) check_sql(m, "verify", m->verify, false);
+	fill_checksums(m, check_sql(m, "down", m->down, history));
 	m->owner = GetUserNameFromId(GetUserId(), false);
 	m->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	m->state = MIG_PENDING;
@@ -396,7 +445,7 @@ mig_register_all(List *migrations, bool folder, bool prune)
 	foreach(lc, migrations)
 	{
 		CHECK_FOR_INTERRUPTS();
-		check_migration(lfirst(lc));
+		check_migration(lfirst(lc), folder);
 	}
 
 	lock_registry();
