@@ -16,7 +16,7 @@ my @order = (
 	# 2
 	'register', 'load*', 'tar', 'catalog*', 'events', 'query', 'exec', 'session*',
 	# 1
-	'targets', 'graph', 'plan*', 'classify*', 'parse', 'scan', 'version', 'sqlgen', 'settings', 'window',
+	'targets', 'graph', 'plan*', 'classify*', 'effect*', 'parse', 'scan', 'version', 'sqlgen', 'settings', 'window',
 	# 0
 	'words', 'migrate.h', 'compat');
 
