@@ -31,6 +31,7 @@
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 /* What an object of ours stands for: the table whose OID is its class. */
 #define RUN_CLASS		"migration"
@@ -167,6 +168,9 @@ take(const LOCKTAG *tag, bool wait)
 	if (find_own(tag))
 		return true;
 	register_callbacks();
+	/* nobody's concurrent index build must wait for us while we wait */
+	if (wait)
+		InvalidateCatalogSnapshot();
 	lock = MemoryContextAllocZero(TopMemoryContext, sizeof(OwnLock));
 	lock->tag = *tag;
 	if (LockAcquire(tag, ExclusiveLock, true, !wait) == LOCKACQUIRE_NOT_AVAIL)
