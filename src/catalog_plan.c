@@ -83,9 +83,9 @@ args_to_json(const MigStep *step)
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "{\"alone\": %s, \"ends_aborted\": %s",
+	appendStringInfo(&buf, "{\"alone\": %s, \"ends_aborted\": %s, \"undoes\": %d",
 					 step->alone ? "true" : "false",
-					 step->ends_aborted ? "true" : "false");
+					 step->ends_aborted ? "true" : "false", step->undoes);
 	if (step->begin)
 	{
 		appendStringInfoString(&buf, ", \"begin\": ");
@@ -199,7 +199,8 @@ step_of_row(MigQuery *query, uint64 row)
 	step->begin = mig_col_text(query, row, 19);
 	step->alone = mig_col_bool(query, row, 20);
 	step->ends_aborted = mig_col_bool(query, row, 21);
-	step->locks = locks_of_row(query, row, 22);
+	step->undoes = mig_col_int(query, row, 22);
+	step->locks = locks_of_row(query, row, 23);
 	return step;
 }
 
@@ -213,6 +214,7 @@ mig_catalog_load_plan(const char *version, MigDirection direction)
 					"SELECT step, phase, kind, statement, line, tx, command, undo, relation, object,"
 					" lock, scans, rewrites, rows, bytes, estimate_ms, note, state,"
 					" args->>'begin', (args->>'alone')::bool, (args->>'ends_aborted')::bool,"
+					" (args->>'undoes')::int,"
 					" ARRAY(SELECT l->>0 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>1 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>2 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n)"

@@ -1,0 +1,313 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_plan.c
+ *	  The start of a run: is there anything to do, and by which plan?
+ *
+ * A run that was begun before follows its stored plan.  A new one is planned
+ * as the owner of the migration, in a restricted context, since planning
+ * looks at what he wrote.  The way back of a migration that is applied is the
+ * written down, if there is one; of one that is unfinished, the undo of each
+ * step that is done, since a written down expects to find all of up.
+ *
+ * Locks the migration's row while the plan is stored.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "catalog.h"
+#include "exec.h"
+#include "plan.h"
+#include "run_state.h"
+#include "session.h"
+#include "settings.h"
+#include "words.h"
+
+static bool
+is_unfinished(const Migration *m)
+{
+	return m->state == MIG_FAILED || m->state == MIG_PAUSED ||
+		m->state == MIG_RUNNING || m->state == MIG_COMPLETING || m->state == MIG_ROLLING_BACK;
+}
+
+static int
+count_state(const MigPlan *plan, const char *state)
+{
+	int			n = 0;
+	ListCell   *lc;
+
+	if (plan)
+		foreach(lc, plan->steps)
+			n += strcmp(((MigStep *) lfirst(lc))->state, state) == 0;
+	return n;
+}
+
+static bool
+was_begun(const MigPlan *plan)
+{
+	return plan && count_state(plan, "pending") < list_length(plan->steps);
+}
+
+static void
+refuse_doubtful(const MigRun *run, const MigPlan *plan)
+{
+	ListCell   *lc;
+
+	if (plan == NULL)
+		return;
+	foreach(lc, plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (strcmp(step->state, "doubtful") == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("step %d of migration \"%s\" may have run", step->step, run->version),
+					 errdetail("It was interrupted, and its effect cannot be told from the catalog."),
+					 errhint("Look, then say SELECT migrate.resolve(%s, %d, 'done'), or 'again'.",
+							 quote_literal_cstr(run->version), step->step)));
+	}
+}
+
+static MigPlan *
+build(MigRun *run, const char *sql, const char *what, MigDirection direction)
+{
+	MigPlanContext context = {0};
+	MigIdentity save;
+	MigPlan    *plan;
+
+	context.version = run->version;
+	context.what = what;
+	context.direction = direction;
+	context.as_written = mig_settings_as_written(run->migration->options);
+	context.complete = run->with_contract || direction == MIG_DIR_ROLLBACK;
+	context.rates = mig_catalog_rates();
+	mig_identity_owner(run->migration->owner, run->migration->search_path, &save);
+	plan = mig_plan_build(sql, &context);
+	mig_identity_restore(&save);
+	return plan;
+}
+
+static void
+plan_forward(MigRun *run)
+{
+	MigPlan    *stored = mig_catalog_load_plan(run->version, MIG_DIR_APPLY);
+	Migration  *m = run->migration;
+
+	if (is_unfinished(m) && m->direction == MIG_DIR_ROLLBACK)
+	{
+		MigPlan    *back = mig_catalog_load_plan(run->version, MIG_DIR_ROLLBACK);
+
+		if (was_begun(back) && ((MigStep *) linitial(back->steps))->undoes == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("migration \"%s\" is half rolled back by its written down", run->version),
+					 errhint("Go on with CALL migrate.rollback(%s), then apply again.",
+							 quote_literal_cstr(run->version))));
+	}
+	refuse_doubtful(run, stored);
+	if (was_begun(stored) || run->direction == MIG_DIR_COMPLETE)
+	{
+		run->plan = stored;
+		return;
+	}
+	run->plan = build(run, m->up, "up", MIG_DIR_APPLY);
+	mig_catalog_store_plan(run->version, run->plan);
+}
+
+static bool
+can_reverse(const MigPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (strcmp(step->state, "done") == 0 && step->undo == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+plan_back(MigRun *run)
+{
+	Migration  *m = run->migration;
+	MigPlan    *forward = mig_catalog_load_plan(run->version, MIG_DIR_APPLY);
+	MigPlan    *stored = mig_catalog_load_plan(run->version, MIG_DIR_ROLLBACK);
+
+	refuse_doubtful(run, forward);
+	refuse_doubtful(run, stored);
+	if (is_unfinished(m) && m->direction == MIG_DIR_ROLLBACK && was_begun(stored))
+	{
+		run->plan = stored;
+		return;
+	}
+	if (m->state == MIG_APPLIED && m->down)
+		run->plan = build(run, m->down, "down", MIG_DIR_ROLLBACK);
+	else if (forward == NULL && m->state != MIG_APPLIED)
+	{
+		run->plan = palloc0(sizeof(MigPlan));	/* nothing was ever done */
+		run->plan->direction = MIG_DIR_ROLLBACK;
+	}
+	else if (forward == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" has no way back", run->version),
+				 errdetail("It has no down, and was not applied by a plan from which one could be derived.")));
+	else if (m->down && !can_reverse(forward))
+		run->plan = build(run, m->down, "down", MIG_DIR_ROLLBACK);
+	else
+	{
+		MigPlanContext context = {0};
+
+		context.version = run->version;
+		context.what = "up";
+		context.direction = MIG_DIR_ROLLBACK;
+		context.rates = mig_catalog_rates();
+		run->plan = mig_plan_reverse(forward, &context);
+	}
+	mig_catalog_store_plan(run->version, run->plan);
+}
+
+/* Is the migration where this run wants it already?  Settles the direction. */
+static bool
+is_there(MigRun *run)
+{
+	Migration  *m = run->migration;
+
+	if (run->direction == MIG_DIR_ROLLBACK)
+		return m->state == MIG_PENDING;
+	if (m->state == MIG_APPLIED)
+		return true;
+	if (m->state == MIG_EXPANDED ||
+		(is_unfinished(m) && m->direction == MIG_DIR_COMPLETE))
+	{
+		if (m->state == MIG_EXPANDED && !run->with_contract)
+			return true;
+		run->direction = MIG_DIR_COMPLETE;
+		run->with_contract = true;
+	}
+	return false;
+}
+
+static void
+refuse_paused(const MigRun *run)
+{
+	if (run->migration->state == MIG_PAUSED && run->migration->paused_on_purpose && !run->named)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" is paused on purpose", run->version),
+				 errhint("Go on with CALL migrate.apply(%s) or SELECT migrate.resume(%s).",
+						 quote_literal_cstr(run->version), quote_literal_cstr(run->version))));
+}
+
+/* The settings of the run: those of the one that it goes on with, or the caller's. */
+static Jsonb *
+settings_of(MigRun *run)
+{
+	Migration  *m = run->migration;
+	char	   *identity;
+	Jsonb	   *settings = NULL;
+
+	if (is_unfinished(m) && m->run != 0)
+		settings = mig_run_settings(m->run, &identity);
+	return settings ? settings : run->request->settings;
+}
+
+void
+mig_run_prepare(MigRun *run)
+{
+	Jsonb	   *settings;
+	MigEvent	event = {0};
+
+	/* Nothing is lost if this transaction is: its effects come later, and flush it. */
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	run->migration = mig_catalog_get(run->version, true);
+	if (run->migration == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("migration \"%s\" is not registered any more", run->version)));
+	if (mig_owner_oid(run->migration->owner) != GetUserId())
+	{
+		run->other_owner = true;
+		return;
+	}
+	if (is_there(run))
+	{
+		run->nothing_to_do = true;
+		return;
+	}
+	refuse_paused(run);
+	settings = settings_of(run);
+	mig_settings_apply(settings);
+	mig_settings_apply(run->migration->options);
+
+	if (run->direction == MIG_DIR_ROLLBACK)
+		plan_back(run);
+	else
+		plan_forward(run);
+
+	run->id = mig_run_begin(run->version, run->direction, run->request->id, settings,
+							list_length(run->plan->steps));
+	event.version = run->version;
+	event.run = run->id;
+	event.event = "started";
+	event.message = mig_direction_word(run->direction);
+	event.checksum = run->migration->checksum;
+	event.duration_ms = event.lock_wait_ms = event.stalled_ms = -1;
+	event.rows = event.wal_bytes = event.bytes = -1;
+	mig_event_record(&event);
+}
+
+bool
+mig_run_split(MigRun *run, MigStep *step, bool alone)
+{
+	ListCell   *lc;
+	int			tx = 0;
+	int			last_tx = 0;
+	bool		cut = false;	/* before the next step */
+	bool		first = true;
+
+	if (step->alone || step->ends_aborted ||
+		mig_settings_as_written(run->migration->options))
+		return false;
+	foreach(lc, run->plan->steps)
+	{
+		MigStep    *s = lfirst(lc);
+
+		if (s == step)
+			break;
+		first = s->tx != step->tx;
+	}
+	if (!alone && first)
+		return false;
+
+	foreach(lc, run->plan->steps)
+	{
+		MigStep    *s = lfirst(lc);
+
+		if (tx == 0 || s->tx != last_tx || s == step || cut)
+			tx++;
+		cut = alone && s == step;
+		last_tx = s->tx;
+		s->tx = tx;
+	}
+	if (alone)
+	{
+		step->alone = true;
+		step->begin = NULL;
+		if (step->kind == MIG_STEP_SQL)
+			step->kind = MIG_STEP_OPAQUE;
+	}
+	mig_exec_begin();
+	mig_catalog_store_plan(run->version, run->plan);
+	mig_exec_commit();
+	return true;
+}

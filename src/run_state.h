@@ -1,0 +1,61 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_state.h
+ *	  What the parts of a run share: run.c, run_plan.c, run_steps.c.
+ *
+ * Layer 3, private to run*.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_RUN_STATE_H
+#define MIGRATE_RUN_STATE_H
+
+#include "catalog_run.h"
+#include "lock.h"
+#include "migrate.h"
+#include "utils/timestamp.h"
+
+typedef struct MigRun
+{
+	const MigRequest *request;
+	const char *version;
+	MigDirection direction;		/* apply may become complete */
+	bool		named;
+	bool		with_contract;	/* run contract steps, too */
+	MemoryContext context;		/* lives as long as the run */
+
+	/* set by mig_run_prepare() */
+	Migration  *migration;
+	MigPlan    *plan;
+	int64		id;				/* 0: has not begun */
+	bool		nothing_to_do;
+	bool		other_owner;
+	bool		written_down;	/* the way back is the written one */
+
+	/* while it goes on */
+	MigStep    *current;		/* for error contexts; NULL: none */
+	bool		finished;		/* its end is recorded */
+	MigState	end_state;
+	int			tries;			/* of the transaction or step at hand */
+	TimestampTz trouble_since;	/* 0: none */
+	TimestampTz next_warning;
+	int64		stalled_ms;		/* not yet recorded */
+	int64		waited_ms;
+} MigRun;
+
+/* run_plan.c: decide, plan, store, begin; in the caller's transaction. */
+extern void mig_run_prepare(MigRun *run);
+
+/* Cut the transaction of a step in two before it; or let it run alone.  False: it cannot be. */
+extern bool mig_run_split(MigRun *run, MigStep *step, bool alone);
+
+/* run_steps.c: do what is not done yet; returns when all is done, or throws. */
+extern void mig_run_steps(MigRun *run);
+
+/* run.c: record the end, in the caller's transaction. */
+extern void mig_run_finish(MigRun *run);
+
+/* Wait a while and tell why; ends early on a signal.  Outside any transaction. */
+extern void mig_run_pause_for(MigRun *run, int ms, const char *wait_type, const char *detail);
+
+#endif							/* MIGRATE_RUN_STATE_H */

@@ -1,0 +1,499 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_steps.c
+ *	  Carry out what is not done yet, transaction by transaction.
+ *
+ * Steps with the same tx share a transaction block; their effect and its
+ * record commit together.  The record is written just before COMMIT, so that
+ * a SET TRANSACTION of the user's can still be the first in its block.  A
+ * step that runs alone leaves the mark "started" in a transaction before it.
+ *
+ * Locks: the strong ones of a transaction at its beginning, by the ladder;
+ * after that, lock_timeout = migrate.stall_limit bounds what was not
+ * foreseen, and the transaction is repeated.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/instrument.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+
+#include "catalog.h"
+#include "exec.h"
+#include "lock.h"
+#include "parse.h"
+#include "run_state.h"
+#include "settings.h"
+#include "step.h"
+#include "words.h"
+
+#define LADDER_SLICE_MS 1000	/* then tell what we wait for, and try again */
+#define LADDER_PAUSE_MS 100
+
+typedef struct Measured
+{
+	double		ms;
+	uint64		rows;
+	uint64		wal_bytes;
+} Measured;
+
+static bool
+is_done(const MigStep *step)
+{
+	return strcmp(step->state, "done") == 0;
+}
+
+static int
+steps_done(const MigRun *run)
+{
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, run->plan->steps)
+		n += is_done(lfirst(lc));
+	return n;
+}
+
+static bool
+in_scope(const MigRun *run, const MigStep *step)
+{
+	return run->direction == MIG_DIR_ROLLBACK || step->phase != MIG_CONTRACT || run->with_contract;
+}
+
+/* Is there anything left to do after this transaction? */
+static bool
+is_last(const MigRun *run, int tx)
+{
+	ListCell   *lc;
+
+	foreach(lc, run->plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (step->tx != tx && !is_done(step) && in_scope(run, step))
+			return false;
+	}
+	return true;
+}
+
+static void
+name_session(const MigRun *run, const MigStep *step)
+{
+	char		name[NAMEDATALEN];
+
+	snprintf(name, sizeof(name), "migrate: step %d of %s", step->step, run->version);
+	SetConfigOption("application_name", name, PGC_USERSET, PGC_S_SESSION);
+}
+
+static uint64
+run_measured(MigStep *step, uint64 (*action) (const MigStep *), Measured *m)
+{
+	instr_time	start,
+				end;
+	uint64		wal = pgWalUsage.wal_bytes;
+
+	INSTR_TIME_SET_CURRENT(start);
+	m->rows = action(step);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	m->ms = INSTR_TIME_GET_MILLISEC(end);
+	m->wal_bytes = pgWalUsage.wal_bytes - wal;
+	return m->rows;
+}
+
+/* In the caller's transaction: the step is done, and what it took. */
+static void
+record_done(MigRun *run, const MigStep *step, const Measured *measured)
+{
+	MigEvent	event = {0};
+
+	mig_catalog_step_state(run->version, run->plan->direction, step->step, "done");
+	if (step->undoes > 0)
+		mig_catalog_step_state(run->version, MIG_DIR_APPLY, step->undoes, "undone");
+	event.version = run->version;
+	event.run = run->id;
+	event.step = step->step;
+	event.event = "step done";
+	event.kind = mig_kind_word(step->kind);
+	event.command = step->command;
+	event.duration_ms = measured->ms;
+	event.rows = measured->rows;
+	event.wal_bytes = measured->wal_bytes;
+	event.bytes = step->bytes;
+	event.lock_wait_ms = run->waited_ms;
+	event.stalled_ms = run->stalled_ms;
+	mig_event_record(&event);
+	if (run->stalled_ms || run->waited_ms)
+		mig_run_add_lock_time(run->id, run->stalled_ms, run->waited_ms);
+	run->stalled_ms = run->waited_ms = 0;
+}
+
+/* --- a transaction --- */
+
+/* What the ladder has to take for these steps. */
+static List *
+strong_locks(List *steps)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, steps)
+		foreach(lk, ((MigStep *) lfirst(lc))->locks)
+		{
+			MigLock    *lock = lfirst(lk);
+
+			if (lock->mode > RowExclusiveLock && !lock->created)
+				result = lappend(result, lock);
+		}
+	return result;
+}
+
+/* Plain reads and writes of rows: whoever waits for them holds nothing strong. */
+static bool
+only_touch_rows(List *steps)
+{
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (step->locks == NIL)
+			return false;
+		foreach(lk, step->locks)
+			if (((MigLock *) lfirst(lk))->mode > RowExclusiveLock)
+				return false;
+	}
+	return true;
+}
+
+/*
+ * Inside the block, before any work.  False: not to be had in this slice;
+ * the block must be given up.
+ */
+static bool
+take_locks(MigRun *run, List *steps, char **holders)
+{
+	MigLadder	ladder = {0};
+	List	   *locks = strong_locks(steps);
+	bool		got = true;
+
+	if (locks != NIL)
+	{
+		ladder.stall_limit = mig_stall_limit;
+		ladder.patience = LADDER_SLICE_MS;
+		mig_exec_begin();
+		got = mig_ladder_take(locks, &ladder);
+		mig_exec_commit();
+		run->stalled_ms += ladder.stalled_ms;
+		run->waited_ms += ladder.waited_ms;
+		if (!got)
+			*holders = psprintf("%s: %s", ladder.relation, ladder.holders);
+	}
+	if (got && LockTimeout == 0 && !only_touch_rows(steps))
+		(void) set_config_option("lock_timeout", psprintf("%d", mig_stall_limit), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	return got;
+}
+
+static void
+give_up_waiting(MigRun *run, const char *holders)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not get the locks of step %d within %d s",
+					run->current->step, mig_lock_retry_for / 1000),
+			 errdetail("Held: %s.", holders),
+			 errhint("End what holds them, or wait for it, then apply again; migrate.lock_retry_for says how long to keep trying.")));
+}
+
+/* Begin the block of a transaction and get its locks, however many tries that takes. */
+static void
+begin_with_locks(MigRun *run, List *steps)
+{
+	MigStep    *first = linitial(steps);
+	TimestampTz since = GetCurrentTimestamp();
+	bool		waited = false;
+
+	for (;;)
+	{
+		char	   *holders = NULL;
+
+		mig_exec(first->begin ? first->begin : "BEGIN");
+		if (take_locks(run, steps, &holders))
+			break;
+		mig_exec("ROLLBACK");
+		if (TimestampDifferenceExceeds(since, GetCurrentTimestamp(), mig_lock_retry_for))
+			give_up_waiting(run, holders);
+		waited = true;
+		mig_run_pause_for(run, LADDER_PAUSE_MS, "lock", holders);
+	}
+	if (waited)
+		run->next_warning = 0;
+}
+
+static uint64
+exec_command(const MigStep *step)
+{
+	return mig_exec(step->command);
+}
+
+static void
+record_transaction(MigRun *run, List *steps, const Measured *measured, bool finish)
+{
+	int			done = steps_done(run) + list_length(steps);
+	ListCell   *lc;
+
+	mig_exec_begin();
+	foreach(lc, steps)
+		record_done(run, lfirst(lc), &measured[foreach_current_index(lc)]);
+	mig_run_at_step(run->version, ((MigStep *) llast(steps))->phase,
+					((MigStep *) llast(steps))->step, done);
+	if (finish)
+		mig_run_finish(run);
+	mig_exec_commit();
+}
+
+static void
+run_transaction(MigRun *run, List *steps)
+{
+	MigStep    *first = linitial(steps);
+	Measured   *measured = palloc0(sizeof(Measured) * list_length(steps));
+	bool		finish = run->migration->verify == NULL && is_last(run, first->tx);
+	bool		recorded = false;
+	ListCell   *lc;
+
+	run->current = first;
+	name_session(run, first);
+	begin_with_locks(run, steps);
+	foreach(lc, steps)
+	{
+		run->current = lfirst(lc);
+		run_measured(run->current, exec_command, &measured[foreach_current_index(lc)]);
+	}
+	if (!first->ends_aborted && !XactReadOnly)
+	{
+		record_transaction(run, steps, measured, finish);
+		recorded = true;
+	}
+	mig_exec(first->ends_aborted ? "ROLLBACK" : "COMMIT");
+	if (!recorded)
+		record_transaction(run, steps, measured, finish);
+	foreach(lc, steps)
+		((MigStep *) lfirst(lc))->state = "done";
+	run->finished = finish;
+}
+
+/* --- a step alone --- */
+
+static void
+mark(MigRun *run, MigStep *step, char *state)
+{
+	mig_exec_begin();
+	mig_catalog_step_state(run->version, run->plan->direction, step->step, state);
+	mig_exec_commit();
+	step->state = state;
+}
+
+static void
+refuse_doubtful_step(MigRun *run, MigStep *step)
+{
+	mark(run, step, "doubtful");
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("step %d may have run", step->step),
+			 errdetail("It was interrupted, and its effect cannot be told from the catalog."),
+			 errhint("Look, then say SELECT migrate.resolve(%s, %d, 'done'), or 'again'.",
+					 quote_literal_cstr(run->version), step->step)));
+}
+
+/* Clear away what an interrupted step left; true if it turns out to be done. */
+static bool
+settle(MigRun *run, MigStep *step)
+{
+	switch (mig_step_after_crash(step))
+	{
+		case MIG_STEP_IS_DONE:
+			return true;
+		case MIG_STEP_DOUBTFUL:
+			refuse_doubtful_step(run, step);
+			break;
+		case MIG_STEP_AGAIN:
+			break;
+	}
+	return false;
+}
+
+static void
+run_alone(MigRun *run, MigStep *step)
+{
+	Measured	measured = {0};
+	bool		done = false;
+
+	run->current = step;
+	name_session(run, step);
+	if (strcmp(step->state, "started") == 0)
+		done = settle(run, step);
+	else
+	{
+		mig_exec_begin();
+		mig_step_check(step);
+		mig_exec_commit();
+		mark(run, step, "started");
+	}
+	if (!done)
+		run_measured(step, mig_step_do_alone, &measured);
+	record_transaction(run, list_make1(step), &measured,
+					   run->migration->verify == NULL && is_last(run, step->tx));
+	run->finished = run->migration->verify == NULL && is_last(run, step->tx);
+	step->state = "done";
+}
+
+/* --- all of it --- */
+
+/* Between transactions: tell where we are, and stop here if somebody wants us to. */
+static void
+safe_point(MigRun *run, MigStep *next)
+{
+	const char *pause;
+
+	mig_exec_begin();
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	pause = mig_get_pause(run->version);
+	mig_run_at_step(run->version, next->phase, next->step, steps_done(run));
+	mig_exec_commit();
+	if (strcmp(pause, "none") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("migration \"%s\" is paused", run->version)));
+}
+
+static List *
+steps_of_tx(MigRun *run, int tx)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, run->plan->steps)
+		if (((MigStep *) lfirst(lc))->tx == tx)
+			result = lappend(result, lfirst(lc));
+	return result;
+}
+
+/*
+ * verify runs in a transaction that is rolled back; its last query must not
+ * return false, or nothing where a boolean is due.
+ */
+static void
+run_verify(MigRun *run)
+{
+	List	   *statements = mig_parse(run->migration->verify, "verify");
+	ListCell   *lc;
+	bool		failed = false;
+	MigStatement *last = NULL;
+
+	run->current = NULL;
+	mig_exec_begin();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	foreach(lc, statements)
+	{
+		int			rc;
+
+		last = lfirst(lc);
+		CommandCounterIncrement();
+		rc = SPI_execute(last->text, false, 0);
+		if (rc < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("verify of migration \"%s\", line %d, cannot run: %s",
+							run->version, last->line, SPI_result_code_string(rc)),
+					 errhint("verify runs in a transaction of its own, which is rolled back: leave BEGIN, COMMIT and ROLLBACK out.")));
+		failed = SPI_tuptable != NULL && SPI_tuptable->tupdesc->natts == 1 &&
+			SPI_gettypeid(SPI_tuptable->tupdesc, 1) == BOOLOID;
+		if (failed && SPI_processed > 0)
+		{
+			bool		isnull;
+			Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+
+			failed = isnull || !DatumGetBool(value);
+		}
+	}
+	if (failed)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("verify of migration \"%s\" failed", run->version),
+				 errdetail("Its last query, in line %d, did not return true.", last->line),
+				 errhint("Mend the cause and apply again, or roll back: CALL migrate.rollback(%s).",
+						 quote_literal_cstr(run->version)),
+				 internalerrquery(last->text)));
+	SPI_finish();
+	PopActiveSnapshot();
+	AbortOutOfAnyTransaction();
+	MemoryContextSwitchTo(run->context);
+}
+
+/* What the session of a worker before us had set, as far as its steps are done. */
+static void
+say_settings_again(MigRun *run)
+{
+	ListCell   *lc;
+
+	foreach(lc, run->plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (is_done(step) && mig_step_is_setting(step))
+			mig_exec(step->command);
+	}
+}
+
+void
+mig_run_steps(MigRun *run)
+{
+	bool		first = true;
+	int			tx = 0;
+	ListCell   *lc;
+
+	if (run->tries == 0)
+		say_settings_again(run);
+	foreach(lc, run->plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (step->tx == tx || is_done(step) || !in_scope(run, step))
+			continue;
+		tx = step->tx;
+		if (step->phase == MIG_CONTRACT && run->migration->verify && run->direction == MIG_DIR_COMPLETE)
+			run_verify(run);
+		if (!first || run->tries > 0)
+			safe_point(run, step);
+		first = false;
+		if (step->alone)
+			run_alone(run, step);
+		else
+			run_transaction(run, steps_of_tx(run, tx));
+		run->tries = 0;
+		run->trouble_since = 0;
+	}
+	if (run->finished)
+		return;
+	if (run->migration->verify && run->direction != MIG_DIR_ROLLBACK)
+		run_verify(run);
+	mig_exec_begin();
+	mig_run_finish(run);
+	mig_exec_commit();
+	run->finished = true;
+}
