@@ -43,7 +43,7 @@ mig_catalog_identity(void)
 static void
 arg_scope(MigQuery *query)
 {
-	mig_arg_text(query, mig_scope);
+	mig_arg_text(query, mig_current_scope());
 }
 
 /* The columns that light and whole migrations have in common. */
@@ -58,7 +58,7 @@ migration_of_row(MigQuery *query, uint64 row)
 	Migration  *m = palloc0(sizeof(Migration));
 	char	   *direction;
 
-	m->scope = pstrdup(mig_scope);
+	m->scope = pstrdup(mig_current_scope());
 	m->version = mig_col_text(query, row, 1);
 	m->in_order = mig_col_bool(query, row, 2);
 	m->name = mig_col_text(query, row, 3);

@@ -30,7 +30,7 @@ plan_word(MigDirection direction)
 static void
 arg_plan_key(MigQuery *query, const char *version, MigDirection direction)
 {
-	mig_arg_text(query, mig_scope);
+	mig_arg_text(query, mig_current_scope());
 	mig_arg_text(query, version);
 	mig_arg_text(query, plan_word(direction));
 }
@@ -102,7 +102,7 @@ mig_catalog_drop_plan(const char *version)
 
 	mig_query_begin(&query,
 					"DELETE FROM migrate_internal.step WHERE scope = $1 AND version = $2");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	mig_query_run(&query);
 	mig_query_end(&query);

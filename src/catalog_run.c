@@ -36,7 +36,7 @@ mig_request_insert(MigRequest *request)
 					" session_role, client_addr, application_name, caller_pid, settings, identity)"
 					" VALUES ($1, $2, $3, jsonb_build_object('complete', $4, 'cascade', $5,"
 					" 'lose_data', $6), $7, $8, $9, $10, $11, $12, $13) RETURNING id");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, request->verb);
 	mig_arg_text(&query, request->target);
 	mig_arg_bool(&query, request->complete);
@@ -157,7 +157,7 @@ mig_request_of(const char *version)
 					" JOIN migrate_internal.run r ON r.id = m.run"
 					" JOIN migrate_internal.request q ON q.id = r.request"
 					" WHERE m.scope = $1 AND m.version = $2 AND q.state IN ('queued', 'running')");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	if (mig_query_run(&query) > 0)
 		id = mig_col_int64(&query, 0, 1);
@@ -311,7 +311,7 @@ mig_run_begin(const char *version, MigDirection direction, int64 request,
 					" ELSE coalesce(m.started_at, clock_timestamp()) END, finished_at = NULL,"
 					" pause = 'none', applied_by = CASE $3 WHEN 'rollback' THEN applied_by ELSE $5 END"
 					" FROM r WHERE m.scope = $1 AND m.version = $2 RETURNING r.id");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	mig_arg_text(&query, mig_direction_word(direction));
 	mig_arg_int64(&query, request, request == 0);
@@ -369,7 +369,7 @@ mig_run_at_step(const char *version, MigPhase phase, int step, int steps_done)
 	mig_query_begin(&query,
 					"UPDATE migrate_internal.migration SET phase = $3, step = $4, steps_done = $5"
 					" WHERE scope = $1 AND version = $2");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	mig_arg_text(&query, mig_phase_word(phase));
 	mig_arg_int(&query, step);
@@ -393,7 +393,7 @@ mig_run_end(const char *version, int64 run, MigState state,
 					" phase = CASE WHEN $4 IN ('paused', 'failed') THEN phase END,"
 					" pause = CASE WHEN $4 = 'paused' THEN pause ELSE 'none' END"
 					" WHERE scope = $1 AND version = $2");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	mig_arg_int64(&query, run, false);
 	mig_arg_text(&query, mig_state_word(state));
@@ -474,7 +474,7 @@ mig_set_pause(const char *version, const char *pause)
 	mig_query_begin(&query,
 					"UPDATE migrate_internal.migration SET pause = $3"
 					" WHERE scope = $1 AND version = $2");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	mig_arg_text(&query, pause);
 	mig_query_run(&query);
@@ -490,7 +490,7 @@ mig_get_pause(const char *version)
 	mig_query_begin(&query,
 					"SELECT pause FROM migrate_internal.migration"
 					" WHERE scope = $1 AND version = $2");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	if (mig_query_run(&query) > 0)
 		pause = mig_col_text(&query, 0, 1);

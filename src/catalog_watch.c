@@ -73,7 +73,7 @@ mig_watch_find(const char *version, MigState *state, MigDirection *direction)
 	mig_query_begin(&query,
 					"SELECT state, coalesce(direction, 'apply') FROM migrate_internal.migration"
 					" WHERE scope = $1 AND key = migrate_internal.version_key($2)");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	found = mig_query_run(&query) > 0;
 	if (found)
@@ -99,7 +99,7 @@ mig_watch_current(void)
 					" WHERE scope = $1 AND in_order"
 					" AND (key < (SELECT key FROM open) OR NOT EXISTS (SELECT FROM open))"
 					" ORDER BY key DESC LIMIT 1");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	if (mig_query_run(&query) > 0)
 		version = mig_col_text(&query, 0, 1);
 	mig_query_end(&query);
@@ -126,7 +126,7 @@ mig_watch_dates(const char *version, MigDates *dates)
 					"SELECT registered_by, registered_at::timestamptz(0)::text,"
 					" started_at::timestamptz(0)::text, finished_at::timestamptz(0)::text,"
 					" applied_by FROM migrate_internal.migration WHERE scope = $1 AND version = $2");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
 	if (mig_query_run(&query) > 0)
 	{

@@ -73,7 +73,7 @@ mig_event_record(const MigEvent *event)
 					" 'run', run, 'step', step, 'event', event, 'kind', kind, 'role', role,"
 					" 'duration_ms', round(duration_ms::numeric, 1), 'rows', rows,"
 					" 'sqlstate', sqlstate, 'message', left(message, $22))::text");
-	mig_arg_text(&query, mig_scope);
+	mig_arg_text(&query, mig_current_scope());
 	mig_arg_int64(&query, event->run, event->run == 0);
 	mig_arg_text(&query, event->version);
 	mig_arg_int64(&query, event->step, event->step == 0);

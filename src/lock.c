@@ -43,6 +43,7 @@ typedef struct OwnLock
 {
 	dlist_node	node;
 	LOCKTAG		tag;			/* with the default method */
+	bool		for_request;	/* kept by mig_unlock_all() */
 } OwnLock;
 
 static dlist_head own_locks = DLIST_STATIC_INIT(own_locks);
@@ -248,7 +249,10 @@ mig_lock_request(int64 request, bool wait)
 	LOCKTAG		tag;
 
 	require_tag(&tag, REQUEST_CLASS, (uint64) request);
-	return take(&tag, wait);
+	if (!take(&tag, wait))
+		return false;
+	find_own(&tag)->for_request = true;
+	return true;
 }
 
 bool
@@ -309,5 +313,10 @@ mig_unlock_all(void)
 	dlist_mutable_iter it;
 
 	dlist_foreach_modify(it, &own_locks)
-		give_back(dlist_container(OwnLock, node, it.cur));
+	{
+		OwnLock    *lock = dlist_container(OwnLock, node, it.cur);
+
+		if (!lock->for_request)
+			give_back(lock);
+	}
 }

@@ -30,7 +30,8 @@ extern bool mig_request_is_alive(int64 request);
 /*
  * One of max_runs places in this database; false if all are taken.
  * And all of these relations (qualified names), or none: false, with the
- * first that is taken in *taken.  Kept until mig_unlock_all().
+ * first that is taken in *taken.  Kept until mig_unlock_all(),
+ * which gives back all but the lock of the request.
  */
 extern bool mig_lock_place(int max_runs);
 extern bool mig_lock_relations(List *relations, const char **taken);

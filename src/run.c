@@ -178,16 +178,49 @@ at_work_on(const char *version)
 	return result;
 }
 
+static bool
+try_lock_run(MigRun *run)
+{
+	bool		got;
+
+	mig_exec_begin();
+	got = mig_lock_run(mig_current_scope(), run->version);
+	mig_exec_commit();
+	return got;
+}
+
+static bool
+try_lock_place(void)
+{
+	bool		got;
+
+	mig_exec_begin();
+	got = mig_lock_place(mig_max_runs);
+	mig_exec_commit();
+	return got;
+}
+
+static bool
+try_lock_relations(List *relations, const char **taken)
+{
+	bool		got;
+
+	mig_exec_begin();
+	got = mig_lock_relations(relations, taken);
+	mig_exec_commit();
+	return got;
+}
+
 static void
 take_run_lock(MigRun *run)
 {
 	bool		told = false;
 
-	while (!mig_lock_run(mig_scope, run->version))
+	while (!try_lock_run(run))
 		wait_turn(run, &told, at_work_on(run->version));
 	turn_has_come(run, told);
 	told = false;
-	while (!mig_lock_place(mig_max_runs))
+	while (!try_lock_place())
 		wait_turn(run, &told, psprintf("one of migrate.max_runs = %d places", mig_max_runs));
 	turn_has_come(run, told);
 }
@@ -210,7 +243,7 @@ take_relation_locks(MigRun *run)
 			if (lock->mode > AccessShareLock && !lock->created)
 				relations = lappend(relations, lock->relation);
 		}
-	while (!mig_lock_relations(relations, &taken))
+	while (!try_lock_relations(relations, &taken))
 		wait_turn(run, &told, psprintf("another run that works on %s", taken));
 	turn_has_come(run, told);
 }

@@ -581,3 +581,17 @@ mig_settings_apply(Jsonb *layer)
 			SetConfigOption(setting->name, text, PGC_USERSET, PGC_S_SESSION);
 	}
 }
+
+static const char *fixed_scope = NULL;
+
+const char *
+mig_current_scope(void)
+{
+	return fixed_scope ? fixed_scope : mig_scope;
+}
+
+void
+mig_scope_fix(const char *scope)
+{
+	fixed_scope = scope;
+}

@@ -56,7 +56,7 @@ extern bool mig_keep_columns;
 extern bool mig_auto_complete;
 extern bool mig_auto_resume;
 extern int	mig_out_of_order;	/* enum MigOutOfOrder */
-extern char *mig_scope;
+extern char *mig_scope;			/* use mig_current_scope() */
 
 /* Define them all; called once by _PG_init.  window.h says when "window" is open. */
 extern void mig_settings_define(void);
@@ -82,6 +82,13 @@ extern Jsonb *mig_settings_of_session(void);
  * any SET.  22023 for a value that the setting does not take.
  */
 extern void mig_settings_apply(Jsonb *layer);
+
+/*
+ * The scope that this session speaks of: migrate.scope; in a worker the one
+ * of its request, whatever the SQL that it runs may set.
+ */
+extern const char *mig_current_scope(void);
+extern void mig_scope_fix(const char *scope);
 
 /* Is options.transaction = 'as_written'? */
 extern bool mig_settings_as_written(Jsonb *options);

@@ -1,0 +1,291 @@
+/*-------------------------------------------------------------------------
+ *
+ * serve.c
+ *	  What a request has to do: its migrations, one after the other.
+ *
+ * A failure ends what requires the one that failed; what is independent
+ * still runs.  The request remembers what is done and what has failed, so
+ * that a worker of another owner, or one after a restart, can go on.
+ *
+ * Takes no lock of its own; mig_run() takes those of each run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "catalog.h"
+#include "compat.h"
+#include "exec.h"
+#include "run.h"
+#include "serve.h"
+#include "settings.h"
+#include "targets.h"
+
+MigGraph *
+mig_serve_graph(void)
+{
+	return mig_graph_make(mig_catalog_list());
+}
+
+static bool
+has_version(List *versions, const char *version)
+{
+	ListCell   *lc;
+
+	foreach(lc, versions)
+		if (strcmp(lfirst(lc), version) == 0)
+			return true;
+	return false;
+}
+
+MigDirection
+mig_serve_direction(const MigRequest *request)
+{
+	if (strcmp(request->verb, "complete") == 0)
+		return MIG_DIR_COMPLETE;
+	if (strncmp(request->verb, "rollback", strlen("rollback")) == 0)
+		return MIG_DIR_ROLLBACK;
+	return MIG_DIR_APPLY;
+}
+
+/* run(): the one migration that it made; resume(): the one that it names. */
+static List *
+only_target(MigGraph *graph, const MigRequest *request)
+{
+	Migration  *m = mig_graph_find(graph, request->target);
+
+	if (m == NULL || m->state == MIG_APPLIED)
+		return NIL;
+	return list_make1(m);
+}
+
+List *
+mig_serve_targets(MigGraph *graph, const MigRequest *request)
+{
+	List	   *all;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (strcmp(request->verb, "run") == 0)
+		all = only_target(graph, request);
+	else
+		all = mig_targets(graph, request->verb, request->target,
+						  request->complete, request->cascade);
+	foreach(lc, all)
+	{
+		Migration  *m = lfirst(lc);
+
+		if (!has_version(request->done, m->version) && !has_version(request->failed, m->version))
+			result = lappend(result, m);
+	}
+	return result;
+}
+
+/*
+ * May this one run, as far as others of this request go?  Forwards, all that
+ * it requires must be there; backwards, nothing that requires it may be left.
+ */
+static bool
+is_free(MigGraph *graph, const MigRequest *request, Migration *m, List *stuck)
+{
+	List	   *others;
+	ListCell   *lc;
+
+	if (mig_serve_direction(request) == MIG_DIR_ROLLBACK)
+		others = mig_graph_dependents(graph, m);
+	else
+		others = mig_graph_parents(graph, m);
+	foreach(lc, others)
+		if (list_member_ptr(stuck, lfirst(lc)))
+			return false;
+	return true;
+}
+
+/* Say once which of them come late, below one that is applied. */
+static void
+judge_order(MigGraph *graph, MigRequest *request, List *targets)
+{
+	Migration  *newest = NULL;
+	ListCell   *lc;
+
+	if (strcmp(request->verb, "apply") != 0 || mig_out_of_order == MIG_ORDER_ALLOW)
+		return;
+	foreach(lc, mig_graph_all(graph))
+	{
+		Migration  *m = lfirst(lc);
+
+		if (m->in_order && (m->state == MIG_APPLIED || m->state == MIG_EXPANDED))
+			newest = m;
+	}
+	if (newest == NULL)
+		return;
+	foreach(lc, targets)
+	{
+		Migration  *m = lfirst(lc);
+
+		if (m->state != MIG_PENDING || mig_graph_is_before(graph, newest, m))
+			continue;
+		if (mig_out_of_order == MIG_ORDER_ERROR)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("migration \"%s\" is out of order: \"%s\" is applied already",
+							m->version, newest->version),
+					 errhint("Give it a higher version, or set migrate.out_of_order to warn or allow.")));
+		mig_request_add_notice(request->id,
+							   psprintf("migration \"%s\" is out of order: \"%s\" is applied already",
+										m->version, newest->version));
+	}
+}
+
+/* --- the last line --- */
+
+static const char *
+past_tense(const MigRequest *request)
+{
+	switch (mig_serve_direction(request))
+	{
+		case MIG_DIR_COMPLETE:
+			return "completed";
+		case MIG_DIR_ROLLBACK:
+			return "rolled back";
+		case MIG_DIR_APPLY:
+			break;
+	}
+	return "applied";
+}
+
+static char *
+summary(const MigRequest *request)
+{
+	StringInfoData buf;
+	List	   *expanded = NIL;
+	int64		stalled = 0;
+	int			n = list_length(request->done);
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, request->done)
+	{
+		Migration  *m = mig_catalog_get(lfirst(lc), false);
+
+		if (m == NULL)
+			continue;
+		stalled += mig_run_stalled(m->run);
+		if (m->state == MIG_EXPANDED)
+			expanded = lappend(expanded, m->version);
+	}
+	if (n == 0)
+		appendStringInfoString(&buf, "nothing to do");
+	else if (n == 1 && expanded == NIL)
+		appendStringInfo(&buf, "%s is %s", (char *) linitial(request->done), past_tense(request));
+	else if (expanded == NIL)
+		appendStringInfo(&buf, "%d migrations are %s, %s to %s", n, past_tense(request),
+						 (char *) linitial(request->done), (char *) llast(request->done));
+	else
+	{
+		if (n > list_length(expanded))
+			appendStringInfo(&buf, "%d are applied; ", n - list_length(expanded));
+		foreach(lc, expanded)
+			appendStringInfo(&buf, "%s%s", foreach_current_index(lc) ? ", " : "", (char *) lfirst(lc));
+		appendStringInfo(&buf, "%s expanded: old and new code both work. When the old code is gone: CALL migrate.complete(%s)",
+						 list_length(expanded) == 1 ? " is" : " are",
+						 list_length(expanded) == 1 ? quote_literal_cstr(linitial(expanded)) : "'all'");
+	}
+	if (n > 0 && stalled > 0)
+		appendStringInfo(&buf, "; somebody could have waited for us for " INT64_FORMAT " ms in all", stalled);
+	return buf.data;
+}
+
+/* --- serving --- */
+
+static void
+note_outcome(MigRequest *request, Migration *m, MigOutcome outcome, const MigError *error)
+{
+	MemoryContext old = CurrentMemoryContext;
+
+	mig_exec_begin();
+	if (outcome == MIG_OUTCOME_DONE)
+	{
+		request->done = lappend(request->done, m->version);
+		mig_request_add_done(request->id, m->version);
+	}
+	else
+	{
+		request->failed = lappend(request->failed, m->version);
+		mig_request_add_failed(request->id, m->version, error);
+	}
+	mig_exec_commit();
+	MemoryContextSwitchTo(old);
+}
+
+static void
+serve_begin(MigRequest *request, MigGraph **graph, List **targets)
+{
+	mig_exec_begin();
+	*graph = mig_serve_graph();
+	*targets = mig_serve_targets(*graph, request);
+	if (request->done == NIL && request->failed == NIL)
+		judge_order(*graph, request, *targets);
+	mig_request_start(request->id);
+	mig_exec_commit();
+}
+
+static void
+serve_end(MigRequest *request)
+{
+	mig_exec_begin();
+	mig_request_finish(request->id, summary(request));
+	mig_exec_commit();
+}
+
+static bool
+is_mine(const Migration *m)
+{
+	bool		mine;
+
+	mig_exec_begin();
+	mine = mig_owner_oid(m->owner) == GetUserId();
+	mig_exec_commit();
+	return mine;
+}
+
+char *
+mig_serve(MigRequest *request)
+{
+	MigGraph   *graph;
+	List	   *targets;
+	List	   *stuck = NIL;
+	ListCell   *lc;
+
+	serve_begin(request, &graph, &targets);
+	foreach(lc, request->failed)
+		stuck = lappend(stuck, mig_graph_find(graph, lfirst(lc)));
+	foreach(lc, targets)
+	{
+		Migration  *m = lfirst(lc);
+		bool		named = request->target && strcmp(request->target, m->version) == 0;
+		MigOutcome	outcome;
+		MigError   *error = NULL;
+
+		if (!is_free(graph, request, m, stuck))
+		{
+			stuck = lappend(stuck, m);
+			continue;
+		}
+		if (!is_mine(m))
+			return m->owner;
+		mig_exec_reset(m->search_path);
+		outcome = mig_run(request, m->version, mig_serve_direction(request), named, &error);
+		if (outcome == MIG_OUTCOME_OTHER_OWNER)
+			return m->owner;
+		note_outcome(request, m, outcome, error);
+		if (outcome != MIG_OUTCOME_DONE)
+			stuck = lappend(stuck, m);
+	}
+	serve_end(request);
+	return NULL;
+}

@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * serve.h
+ *	  What a request has to do: its migrations, one after the other.
+ *
+ * Layer 3.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_SERVE_H
+#define MIGRATE_SERVE_H
+
+#include "catalog_run.h"
+#include "graph.h"
+
+/* The graph of the scope, read now. */
+extern MigGraph *mig_serve_graph(void);
+
+/* The migrations that a request has not dealt with yet; in a transaction of the caller. */
+extern List *mig_serve_targets(MigGraph *graph, const MigRequest *request);
+
+/* The way that a request takes a migration. */
+extern MigDirection mig_serve_direction(const MigRequest *request);
+
+/*
+ * In a worker, outside any transaction: do what belongs to the role of this
+ * session.  Returns the name of the owner whose turn it is next, or NULL when
+ * the request is finished.
+ */
+extern char *mig_serve(MigRequest *request);
+
+#endif							/* MIGRATE_SERVE_H */

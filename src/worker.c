@@ -1,0 +1,218 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  Background workers that serve requests.
+ *
+ * A worker belongs to one request and one role: it connects as the owner of
+ * the migrations that it runs.  When the next migration belongs to another
+ * role it starts a worker of that role and ends; the lock of the request
+ * passes from one to the other, so that somebody always holds it while the
+ * request is served.  Workers live only while there is work, so as not to
+ * stand in the way of DROP DATABASE.
+ *
+ * What it must know comes in bgw_extra; all else is in the tables.  It waits
+ * for the end of the transaction that started it, and ends quietly if there
+ * is no request then, or no extension.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "catalog.h"
+#include "compat.h"
+#include "exec.h"
+#include "lock.h"
+#include "serve.h"
+#include "session.h"
+#include "settings.h"
+#include "worker.h"
+
+typedef struct WorkerExtra
+{
+	int64		request;
+	Oid			role;
+	bool		can_login;
+	VirtualTransactionId starter;	/* wait for its end */
+} WorkerExtra;
+
+StaticAssertDecl(sizeof(WorkerExtra) <= BGW_EXTRALEN, "bgw_extra is too small");
+
+static bool
+may_log_in(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		result = HeapTupleIsValid(tuple) &&
+		((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return result;
+}
+
+static BackgroundWorkerHandle *
+register_worker(int64 request, const char *owner, int notify_pid)
+{
+	Oid			role = mig_owner_oid(owner);
+	BackgroundWorker worker = {0};
+	BackgroundWorkerHandle *handle;
+	WorkerExtra extra = {0};
+
+	if (!mig_can_connect(MyDatabaseId, role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\", which owns the migration, may not connect to this database", owner),
+				 errhint("Grant it: GRANT CONNECT ON DATABASE ... TO %s.", quote_identifier(owner))));
+	extra.request = request;
+	extra.role = role;
+	extra.can_login = may_log_in(role);
+	extra.starter = mig_my_vxid();
+
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_notify_pid = notify_pid;
+	worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+	strlcpy(worker.bgw_library_name, "migrate", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "mig_worker_main", sizeof(worker.bgw_function_name));
+	strlcpy(worker.bgw_type, "migrate worker", sizeof(worker.bgw_type));
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name),
+			 "migrate worker for request " INT64_FORMAT, request);
+	memcpy(worker.bgw_extra, &extra, sizeof(extra));
+	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("could not start a background worker: no slot is free"),
+				 errhint("Wait until other workers have ended, or raise max_worker_processes; then call again.")));
+	return handle;
+}
+
+BackgroundWorkerHandle *
+mig_worker_start(const MigRequest *request)
+{
+	List	   *targets = mig_serve_targets(mig_serve_graph(), request);
+
+	if (targets == NIL)
+		return NULL;
+	return register_worker(request->id, ((Migration *) linitial(targets))->owner,
+						   MyProcPid);
+}
+
+/* --- in the worker --- */
+
+/* Whoever waits for the request looks at once. */
+static void
+wake_caller(int pid)
+{
+	PGPROC	   *proc = pid > 0 ? BackendPidGetProc(pid) : NULL;
+
+	if (proc)
+		SetLatch(&proc->procLatch);
+}
+
+static MigRequest *
+claim_request(const WorkerExtra *extra)
+{
+	MigRequest *request = NULL;
+
+	mig_exec_begin();
+	(void) VirtualXactLock(extra->starter, true);
+	mig_exec_commit();
+
+	mig_exec_begin();
+	if (OidIsValid(mig_catalog_table("request")) && mig_lock_request(extra->request, true))
+		request = mig_request_get(extra->request);
+	mig_exec_commit();
+	if (request == NULL ||
+		(strcmp(request->state, "queued") != 0 && strcmp(request->state, "running") != 0))
+		return NULL;
+	return request;
+}
+
+/* Start the worker of the next owner; if that fails, the request has failed. */
+static void
+hand_over(MigRequest *request, const char *owner)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		mig_exec_begin();
+		(void) register_worker(request->id, owner,
+							   BackendPidGetProc(request->caller_pid) ? request->caller_pid : 0);
+		mig_exec_commit();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata = mig_exec_error(context, true);
+
+		mig_exec_begin();
+		mig_request_add_failed(request->id, NULL, mig_error_of(edata, NULL, NULL));
+		mig_request_finish(request->id, NULL);
+		mig_exec_commit();
+	}
+	PG_END_TRY();
+}
+
+/* What goes wrong outside of any run: the request has failed. */
+static void
+serve_safely(MigRequest *request)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *volatile next_owner = NULL;
+
+	PG_TRY();
+	{
+		next_owner = mig_serve(request);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata = mig_exec_error(context, true);
+
+		mig_exec_begin();
+		mig_request_add_failed(request->id, NULL, mig_error_of(edata, NULL, NULL));
+		mig_request_finish(request->id, NULL);
+		mig_exec_commit();
+	}
+	PG_END_TRY();
+	if (next_owner)
+		hand_over(request, next_owner);
+}
+
+void
+mig_worker_main(Datum arg)
+{
+	WorkerExtra extra;
+	MigRequest *request;
+
+	memcpy(&extra, MyBgworkerEntry->bgw_extra, sizeof(extra));
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+	mig_exec_connect(DatumGetObjectId(arg), extra.role, extra.can_login);
+
+	CurrentResourceOwner = NULL;
+	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "migrate worker",
+												ALLOCSET_DEFAULT_SIZES));
+	request = claim_request(&extra);
+	if (request)
+	{
+		mig_scope_fix(request->scope);
+		mig_actor_set(&request->actor);
+		serve_safely(request);
+		wake_caller(request->caller_pid);
+	}
+	proc_exit(0);
+}
