@@ -99,6 +99,7 @@ CREATE TABLE migrate_internal.run (
 	lock_wait_ms	bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 CREATE INDEX ON migrate_internal.run (scope, version);
+CREATE INDEX ON migrate_internal.run (request) WHERE finished_at IS NULL;
 
 CREATE TABLE migrate_internal.step (
 	scope			text NOT NULL,

@@ -275,6 +275,44 @@ mig_request_finish(int64 id, const char *result)
 	mig_query_end(&query);
 }
 
+char *
+mig_request_progress(int64 id)
+{
+	MigQuery	query;
+	char	   *line = NULL;
+
+	mig_query_begin(&query,
+					"SELECT concat(p.version, ': step ', p.step, ' of ', m.steps, ', ', p.kind,"
+					" ' on ' || p.relation,"
+					" CASE WHEN p.total > 0 THEN concat(', ', p.phase, ', ', p.done, ' of ', p.total, ' ', p.unit) END,"
+					" ', waiting for ' || p.wait_type || ': ' || p.wait_detail)"
+					" FROM migrate.progress p"
+					" JOIN migrate_internal.migration m ON m.scope = $2 AND m.version = p.version"
+					" JOIN migrate_internal.run r ON r.id = m.run WHERE r.request = $1");
+	mig_arg_int64(&query, id, false);
+	mig_arg_text(&query, mig_current_scope());
+	if (mig_query_run(&query) > 0)
+		line = mig_col_text(&query, 0, 1);
+	mig_query_end(&query);
+	return line;
+}
+
+char *
+mig_request_current(int64 id)
+{
+	MigQuery	query;
+	char	   *version = NULL;
+
+	mig_query_begin(&query,
+					"SELECT version FROM migrate_internal.run"
+					" WHERE request = $1 AND finished_at IS NULL ORDER BY id DESC LIMIT 1");
+	mig_arg_int64(&query, id, false);
+	if (mig_query_run(&query) > 0)
+		version = mig_col_text(&query, 0, 1);
+	mig_query_end(&query);
+	return version;
+}
+
 /* --- runs --- */
 
 static MigState

@@ -66,6 +66,12 @@ extern List *mig_request_open(void);
 /* The open request that this version is worked on for; 0: none. */
 extern int64 mig_request_of(const char *version);
 
+/* One line on what a request is doing now; NULL: nothing that can be told. */
+extern char *mig_request_progress(int64 id);
+
+/* The version that a request works on now, or NULL. */
+extern char *mig_request_current(int64 id);
+
 /* --- runs and states --- */
 
 /* A new run; the migration gets the state of one that goes that way. Returns its number. */
