@@ -308,7 +308,7 @@ COMMENT ON PROCEDURE migrate.rollback_to(text, boolean, boolean, text)
 
 CREATE PROCEDURE migrate.run(sql text, name text DEFAULT NULL, wait boolean DEFAULT true,
 							 INOUT result text DEFAULT NULL)
-	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_run';
+	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_run_sql';
 COMMENT ON PROCEDURE migrate.run(text, text, boolean, text)
 	IS 'run SQL online without a version of its own; it gets one outside the order, run-<timestamp>-<n>';
 

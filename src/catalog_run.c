@@ -341,7 +341,8 @@ mig_run_begin(const char *version, MigDirection direction, int64 request,
 	mig_query_begin(&query,
 					"WITH r AS (INSERT INTO migrate_internal.run (scope, version, direction, request,"
 					" role, session_role, client_addr, application_name, settings, identity, pid)"
-					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '{}'), $10, $11)"
+					" SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '{}') || options, $10, $11"
+					" FROM migrate_internal.migration WHERE scope = $1 AND version = $2"
 					" RETURNING id)"
 					" UPDATE migrate_internal.migration m SET state = $12, direction = $3,"
 					" run = r.id, steps = $13, error = NULL, sqlstate = NULL,"
@@ -443,33 +444,29 @@ mig_run_end(const char *version, int64 run, MigState state,
 }
 
 Jsonb *
-mig_run_settings(int64 run, char **identity)
+mig_run_settings(int64 run)
 {
 	MigQuery	query;
 	Jsonb	   *settings = NULL;
 
-	*identity = NULL;
 	mig_query_begin(&query,
-					"SELECT settings, identity FROM migrate_internal.run WHERE id = $1");
+					"SELECT settings FROM migrate_internal.run WHERE id = $1");
 	mig_arg_int64(&query, run, false);
 	if (mig_query_run(&query) > 0)
-	{
 		settings = mig_col_jsonb(&query, 0, 1);
-		*identity = mig_col_text(&query, 0, 2);
-	}
 	mig_query_end(&query);
 	return settings;
 }
 
 void
-mig_run_set_settings(int64 run, Jsonb *settings)
+mig_run_tune(int64 run, Jsonb *changes)
 {
 	MigQuery	query;
 
 	mig_query_begin(&query,
-					"UPDATE migrate_internal.run SET settings = $2 WHERE id = $1");
+					"UPDATE migrate_internal.run SET settings = settings || $2 WHERE id = $1");
 	mig_arg_int64(&query, run, false);
-	mig_arg_jsonb(&query, settings);
+	mig_arg_jsonb(&query, changes);
 	mig_query_run(&query);
 	mig_query_end(&query);
 }

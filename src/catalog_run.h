@@ -89,9 +89,12 @@ extern void mig_run_at_step(const char *version, MigPhase phase, int step, int s
 extern void mig_run_end(const char *version, int64 run, MigState state,
 						const char *outcome, const MigError *error);
 
-/* Settings and identity of a run, to go on with; NULL if there is none. */
-extern Jsonb *mig_run_settings(int64 run, char **identity);
-extern void mig_run_set_settings(int64 run, Jsonb *settings);
+/*
+ * Settings of a run: the caller's, under the options of the migration, under
+ * what tune() has changed.  NULL if there is no such run.
+ */
+extern Jsonb *mig_run_settings(int64 run);
+extern void mig_run_tune(int64 run, Jsonb *changes);
 
 /* Sum of what a run stalled and waited, in ms; and the worker's pid. */
 extern int64 mig_run_stalled(int64 run);

@@ -212,11 +212,10 @@ static Jsonb *
 settings_of(MigRun *run)
 {
 	Migration  *m = run->migration;
-	char	   *identity;
 	Jsonb	   *settings = NULL;
 
 	if (is_unfinished(m) && m->run != 0)
-		settings = mig_run_settings(m->run, &identity);
+		settings = mig_run_settings(m->run);
 	return settings ? settings : run->request->settings;
 }
 
@@ -247,7 +246,7 @@ mig_run_prepare(MigRun *run)
 	refuse_paused(run);
 	settings = settings_of(run);
 	mig_settings_apply(settings);
-	mig_settings_apply(run->migration->options);
+	mig_settings_apply(run->migration->options);	/* the plan depends on them */
 
 	if (run->direction == MIG_DIR_ROLLBACK)
 		plan_back(run);

@@ -372,6 +372,7 @@ safe_point(MigRun *run, MigStep *next)
 	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
 	pause = mig_get_pause(run->version);
+	mig_settings_apply(mig_run_settings(run->id));	/* tune() may have changed them */
 	mig_run_at_step(run->version, next->phase, next->step, steps_done(run));
 	mig_exec_commit();
 	if (strcmp(pause, "none") != 0)

@@ -197,6 +197,7 @@ look(Wait *wait)
 	MemoryContext old = MemoryContextSwitchTo(wait->context);
 	MigRequest *request;
 
+	HOLD_CANCEL_INTERRUPTS();	/* check_interrupts() must be the one to see it */
 	MemoryContextReset(wait->context);
 	request = mig_request_get(wait->request);
 	if (request)
@@ -206,6 +207,7 @@ look(Wait *wait)
 	}
 	MemoryContextSwitchTo(old);
 	SPI_commit();
+	RESUME_CANCEL_INTERRUPTS();
 	return request;
 }
 

@@ -1,0 +1,290 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_run.c
+ *	  The verbs, as procedures: check arguments and rights, then call down.
+ *
+ * A verb becomes a request, which a background worker serves.  In a CALL
+ * that is not atomic the request is committed, and the caller waits without
+ * a snapshot.  In a transaction block the worker waits for its end; whoever
+ * wants to wait there gets the work done in his own transaction.
+ *
+ * Takes no lock.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "catalog_run.h"
+#include "inline.h"
+#include "lock.h"
+#include "register.h"
+#include "serve.h"
+#include "session.h"
+#include "settings.h"
+#include "waiting.h"
+#include "worker.h"
+
+PG_FUNCTION_INFO_V1(mig_apply);
+PG_FUNCTION_INFO_V1(mig_complete);
+PG_FUNCTION_INFO_V1(mig_rollback);
+PG_FUNCTION_INFO_V1(mig_rollback_to);
+PG_FUNCTION_INFO_V1(mig_run_sql);
+PG_FUNCTION_INFO_V1(mig_wait);
+
+static bool
+is_atomic(FunctionCallInfo fcinfo)
+{
+	return fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic;
+}
+
+static char *
+text_arg(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static bool
+bool_arg(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+	return PG_GETARG_BOOL(n);
+}
+
+/* The INOUT argument "result", as a procedure returns it. */
+static Datum
+result_row(const char *result)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(1);
+	Datum		value = CStringGetTextDatum(result);
+	bool		isnull = false;
+
+	TupleDescInitEntry(desc, 1, "result", TEXTOID, -1, 0);
+	BlessTupleDesc(desc);
+	return HeapTupleGetDatum(heap_form_tuple(desc, &value, &isnull));
+}
+
+static void
+check_rights(List *targets, const char *right)
+{
+	ListCell   *lc;
+
+	foreach(lc, targets)
+		mig_check_right(lfirst(lc), right);
+}
+
+/* What to say when there is nothing to do. */
+static const char *
+nothing_to_do(const MigRequest *request)
+{
+	return strcmp(request->verb, "apply") == 0 ?
+		"nothing to do: all that was asked for is applied" : "nothing to do";
+}
+
+/* Queue a request, and wait for it or not. */
+static char *
+serve_request(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const char *right)
+{
+	BackgroundWorkerHandle *handle;
+	List	   *targets;
+
+	request->actor = mig_actor();
+	request->settings = mig_settings_of_session();
+	request->scope = pstrdup(mig_current_scope());
+	targets = mig_serve_targets(mig_serve_graph(), request);
+	if (targets == NIL)
+		return pstrdup(nothing_to_do(request));
+	check_rights(targets, right);
+	if (wait && is_atomic(fcinfo))
+		return mig_inline(request, targets);
+
+	mig_request_insert(request);
+	handle = mig_worker_start(request);
+	if (wait)
+		return mig_wait_for_request(request->id, handle, -1);
+	return psprintf("queued: %d %s", list_length(targets),
+					list_length(targets) == 1 ? "migration" : "migrations");
+}
+
+/* Connect SPI as the way of calling allows, serve, return the result. */
+static Datum
+verb(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const char *right)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *result;
+
+	mig_check_primary(request->verb);
+	SPI_connect_ext(is_atomic(fcinfo) ? 0 : SPI_OPT_NONATOMIC);
+	MemoryContextSwitchTo(context);
+	result = serve_request(fcinfo, request, wait, right);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return result_row(result);
+}
+
+Datum
+mig_apply(PG_FUNCTION_ARGS)
+{
+	MigRequest	request = {0};
+
+	request.verb = "apply";
+	request.target = text_arg(fcinfo, 0);
+	request.complete = PG_ARGISNULL(2) ? mig_auto_complete : PG_GETARG_BOOL(2);
+	return verb(fcinfo, &request, bool_arg(fcinfo, 1, "wait"), "apply");
+}
+
+Datum
+mig_complete(PG_FUNCTION_ARGS)
+{
+	MigRequest	request = {0};
+
+	request.verb = "complete";
+	request.target = text_arg(fcinfo, 0);
+	return verb(fcinfo, &request, bool_arg(fcinfo, 1, "wait"), "complete");
+}
+
+Datum
+mig_rollback(PG_FUNCTION_ARGS)
+{
+	MigRequest	request = {0};
+
+	request.verb = "rollback";
+	request.target = text_arg(fcinfo, 0);
+	request.cascade = bool_arg(fcinfo, 2, "cascade");
+	request.lose_data = bool_arg(fcinfo, 3, "lose_data");
+	return verb(fcinfo, &request, bool_arg(fcinfo, 1, "wait"), "rollback");
+}
+
+Datum
+mig_rollback_to(PG_FUNCTION_ARGS)
+{
+	MigRequest	request = {0};
+
+	request.verb = "rollback_to";
+	request.target = text_arg(fcinfo, 0);
+	request.lose_data = bool_arg(fcinfo, 2, "lose_data");
+	return verb(fcinfo, &request, bool_arg(fcinfo, 1, "wait"), "rollback");
+}
+
+/* A version outside the order: run-20240101T031502-1. */
+static char *
+run_version(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			tz;
+
+	if (timestamp2tm(now, &tz, &tm, &fsec, NULL, pg_tzset("UTC")) != 0)
+		elog(ERROR, "could not read the clock");
+	for (int n = 1;; n++)
+	{
+		char	   *version = psprintf("run-%04d%02d%02dT%02d%02d%02d-%d",
+									   tm.tm_year, tm.tm_mon, tm.tm_mday,
+									   tm.tm_hour, tm.tm_min, tm.tm_sec, n);
+
+		if (mig_catalog_get(version, false) == NULL)
+			return version;
+	}
+}
+
+Datum
+mig_run_sql(PG_FUNCTION_ARGS)
+{
+	MigRequest	request = {0};
+	MigNewMigration new = {0};
+	char	   *sql = text_arg(fcinfo, 0);
+
+	mig_check_primary("run");
+	if (sql == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("sql must not be null")));
+	new.version = run_version();
+	new.up = sql;
+	new.name = text_arg(fcinfo, 1);
+	new.origin = "run";
+	new.outside_order = true;
+	(void) mig_register_list(list_make1(&new));
+
+	request.verb = "run";
+	request.target = pstrdup(new.version);
+	request.complete = true;
+	return verb(fcinfo, &request, bool_arg(fcinfo, 2, "wait"), "apply");
+}
+
+/* The request to wait for: the oldest that is open, or the one of a version; 0: none. */
+static int64
+open_request(const char *version)
+{
+	ListCell   *lc;
+
+	if (version)
+		return mig_request_of(version);
+	foreach(lc, mig_request_open())
+	{
+		MigRequest *request = lfirst(lc);
+
+		if (mig_request_is_alive(request->id) || strcmp(request->state, "queued") == 0)
+			return request->id;
+	}
+	return 0;
+}
+
+static int64
+interval_ms(FunctionCallInfo fcinfo, int n)
+{
+	Interval   *interval;
+
+	if (PG_ARGISNULL(n))
+		return -1;
+	interval = PG_GETARG_INTERVAL_P(n);
+	return interval->time / 1000 +
+		((int64) interval->day + (int64) interval->month * DAYS_PER_MONTH) * SECS_PER_DAY * 1000;
+}
+
+Datum
+mig_wait(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *version = text_arg(fcinfo, 0);
+	int64		timeout_ms = interval_ms(fcinfo, 1);
+	TimestampTz since = GetCurrentTimestamp();
+	char	   *result = "nothing is running";
+	int64		request;
+
+	mig_check_primary("wait");
+	if (is_atomic(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("migrate.wait cannot run inside a transaction block"),
+				 errhint("Call it outside: what it waits for could wait for this transaction.")));
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	MemoryContextSwitchTo(context);
+	if (version)
+		(void) mig_graph_get(mig_serve_graph(), version);
+	while ((request = open_request(version)) != 0)
+	{
+		int64		left = timeout_ms;
+
+		if (timeout_ms >= 0)
+			left = Max(0, timeout_ms - TimestampDifferenceMilliseconds(since, GetCurrentTimestamp()));
+		result = mig_wait_for_request(request, NULL, left);
+	}
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return result_row(result);
+}
