@@ -26,6 +26,9 @@ PG_CONFIG     ?= pg_config
 PGXS          := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+
+# A change of a header concerns everybody.
+$(OBJS): $(wildcard $(srcdir)/src/*.h)
 else ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 $(error PostgreSQL's files for building extensions are missing: install postgresql-server-dev-NN, or set PG_CONFIG; "make test" and "make demo" install it themselves)
 endif

@@ -205,7 +205,7 @@ Datum
 mig_run_sql(PG_FUNCTION_ARGS)
 {
 	MigRequest	request = {0};
-	MigNewMigration new = {0};
+	Migration	new = {0};
 	char	   *sql = text_arg(fcinfo, 0);
 
 	mig_check_primary("run");
@@ -217,8 +217,8 @@ mig_run_sql(PG_FUNCTION_ARGS)
 	new.up = sql;
 	new.name = text_arg(fcinfo, 1);
 	new.origin = "run";
-	new.outside_order = true;
-	(void) mig_register_list(list_make1(&new));
+	new.requires_written = true;	/* none */
+	(void) mig_register_all(list_make1(&new), false, false);
 
 	request.verb = "run";
 	request.target = pstrdup(new.version);

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/snapmgr.h"
+#include "utils/snapmgr.h"
 
 #include "query.h"
 
@@ -63,6 +64,9 @@ mig_query_begin(MigQuery *query, const char *sql)
 	query->rows = 0;
 	query->caller = CurrentMemoryContext;
 	mig_identity_extension(&query->save);
+	query->snapshot = !ActiveSnapshotSet();
+	if (query->snapshot)		/* a worker has none of its own */
+		PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	MemoryContextSwitchTo(query->caller);
 }
@@ -147,6 +151,8 @@ void
 mig_query_end(MigQuery *query)
 {
 	SPI_finish();
+	if (query->snapshot)
+		PopActiveSnapshot();
 	mig_identity_restore(&query->save);
 	MemoryContextSwitchTo(query->caller);
 }

@@ -28,6 +28,7 @@ typedef struct MigQuery
 	char		nulls[MIG_QUERY_MAX_ARGS];
 	bool		latest;			/* see what is committed now, in any isolation level */
 	uint64		rows;			/* processed */
+	bool		snapshot;		/* pushed one */
 	MemoryContext caller;		/* results are copied there */
 	MigIdentity save;
 } MigQuery;

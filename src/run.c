@@ -442,6 +442,7 @@ start(MigRun *run)
 {
 	take_run_lock(run);
 	mig_exec_begin();
+	mig_run_commit_softly();
 	mig_run_prepare(run);
 	mig_exec_commit();
 	if (run->other_owner || run->nothing_to_do)

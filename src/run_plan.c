@@ -17,7 +17,6 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 
 #include "catalog.h"
 #include "exec.h"
@@ -225,9 +224,6 @@ mig_run_prepare(MigRun *run)
 	Jsonb	   *settings;
 	MigEvent	event = {0};
 
-	/* Nothing is lost if this transaction is: its effects come later, and flush it. */
-	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_LOCAL, true, 0, false);
 	run->migration = mig_catalog_get(run->version, true);
 	if (run->migration == NULL)
 		ereport(ERROR,

@@ -52,6 +52,24 @@ extern bool mig_run_split(MigRun *run, MigStep *step, bool alone);
 /* run_steps.c: do what is not done yet; returns when all is done, or throws. */
 extern void mig_run_steps(MigRun *run);
 
+/* Is this step the business of this run: contract steps may have to wait? */
+extern bool mig_run_in_scope(const MigRun *run, const MigStep *step);
+
+/* In the caller's transaction: a step is done. */
+extern void mig_run_record_done(MigRun *run, MigStep *step);
+
+/*
+ * Run verify: 23514 when its last query returns a boolean that is not true.
+ * The caller rolls back what it did.
+ */
+extern void mig_run_verify(MigRun *run);
+
+/*
+ * For this transaction, do not wait for the disk: nothing is lost if it is,
+ * as its effects come later, and flush it.
+ */
+extern void mig_run_commit_softly(void);
+
 /* run.c: record the end, in the caller's transaction. */
 extern void mig_run_finish(MigRun *run);
 

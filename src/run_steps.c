@@ -63,8 +63,8 @@ steps_done(const MigRun *run)
 	return n;
 }
 
-static bool
-in_scope(const MigRun *run, const MigStep *step)
+bool
+mig_run_in_scope(const MigRun *run, const MigStep *step)
 {
 	return run->direction == MIG_DIR_ROLLBACK || step->phase != MIG_CONTRACT || run->with_contract;
 }
@@ -79,7 +79,7 @@ is_last(const MigRun *run, int tx)
 	{
 		MigStep    *step = lfirst(lc);
 
-		if (step->tx != tx && !is_done(step) && in_scope(run, step))
+		if (step->tx != tx && !is_done(step) && mig_run_in_scope(run, step))
 			return false;
 	}
 	return true;
@@ -135,6 +135,16 @@ record_done(MigRun *run, const MigStep *step, const Measured *measured)
 	if (run->stalled_ms || run->waited_ms)
 		mig_run_add_lock_time(run->id, run->stalled_ms, run->waited_ms);
 	run->stalled_ms = run->waited_ms = 0;
+}
+
+void
+mig_run_record_done(MigRun *run, MigStep *step)
+{
+	Measured	measured = {0};
+
+	record_done(run, step, &measured);
+	step->state = "done";
+	mig_run_at_step(run->version, step->phase, step->step, steps_done(run));
 }
 
 /* --- a transaction --- */
@@ -362,6 +372,13 @@ run_alone(MigRun *run, MigStep *step)
 
 /* --- all of it --- */
 
+void
+mig_run_commit_softly(void)
+{
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
 /* Between transactions: tell where we are, and stop here if somebody wants us to. */
 static void
 safe_point(MigRun *run, MigStep *next)
@@ -369,8 +386,7 @@ safe_point(MigRun *run, MigStep *next)
 	const char *pause;
 
 	mig_exec_begin();
-	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_LOCAL, true, 0, false);
+	mig_run_commit_softly();
 	pause = mig_get_pause(run->version);
 	mig_settings_apply(mig_run_settings(run->id));	/* tune() may have changed them */
 	mig_run_at_step(run->version, next->phase, next->step, steps_done(run));
@@ -393,21 +409,31 @@ steps_of_tx(MigRun *run, int tx)
 	return result;
 }
 
-/*
- * verify runs in a transaction that is rolled back; its last query must not
- * return false, or nothing where a boolean is due.
- */
-static void
-run_verify(MigRun *run)
+/* Does the last query say yes?  One that returns no boolean does. */
+static bool
+last_query_is_true(void)
 {
-	List	   *statements = mig_parse(run->migration->verify, "verify");
-	ListCell   *lc;
-	bool		failed = false;
-	MigStatement *last = NULL;
+	bool		isnull;
+	Datum		value;
 
-	run->current = NULL;
-	mig_exec_begin();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	if (SPI_tuptable == NULL || SPI_tuptable->tupdesc->natts != 1 ||
+		SPI_gettypeid(SPI_tuptable->tupdesc, 1) != BOOLOID)
+		return true;
+	if (SPI_processed == 0)
+		return false;
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	return !isnull && DatumGetBool(value);
+}
+
+void
+mig_run_verify(MigRun *run)
+{
+	List	   *statements = mig_parse(run->migration->verify,
+									   psprintf("verify of migration \"%s\"", run->version));
+	MigStatement *last = NULL;
+	bool		ok = true;
+	ListCell   *lc;
+
 	SPI_connect();
 	foreach(lc, statements)
 	{
@@ -421,18 +447,11 @@ run_verify(MigRun *run)
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("verify of migration \"%s\", line %d, cannot run: %s",
 							run->version, last->line, SPI_result_code_string(rc)),
-					 errhint("verify runs in a transaction of its own, which is rolled back: leave BEGIN, COMMIT and ROLLBACK out.")));
-		failed = SPI_tuptable != NULL && SPI_tuptable->tupdesc->natts == 1 &&
-			SPI_gettypeid(SPI_tuptable->tupdesc, 1) == BOOLOID;
-		if (failed && SPI_processed > 0)
-		{
-			bool		isnull;
-			Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-
-			failed = isnull || !DatumGetBool(value);
-		}
+					 errhint("It runs in a transaction of its own, which is rolled back: leave BEGIN, COMMIT and ROLLBACK out.")));
+		ok = last_query_is_true();
 	}
-	if (failed)
+	SPI_finish();
+	if (!ok)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("verify of migration \"%s\" failed", run->version),
@@ -440,7 +459,16 @@ run_verify(MigRun *run)
 				 errhint("Mend the cause and apply again, or roll back: CALL migrate.rollback(%s).",
 						 quote_literal_cstr(run->version)),
 				 internalerrquery(last->text)));
-	SPI_finish();
+}
+
+/* verify, in a transaction that is rolled back. */
+static void
+verify_and_abort(MigRun *run)
+{
+	run->current = NULL;
+	mig_exec_begin();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	mig_run_verify(run);
 	PopActiveSnapshot();
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(run->context);
@@ -474,11 +502,11 @@ mig_run_steps(MigRun *run)
 	{
 		MigStep    *step = lfirst(lc);
 
-		if (step->tx == tx || is_done(step) || !in_scope(run, step))
+		if (step->tx == tx || is_done(step) || !mig_run_in_scope(run, step))
 			continue;
 		tx = step->tx;
 		if (step->phase == MIG_CONTRACT && run->migration->verify && run->direction == MIG_DIR_COMPLETE)
-			run_verify(run);
+			verify_and_abort(run);
 		if (!first || run->tries > 0)
 			safe_point(run, step);
 		first = false;
@@ -492,7 +520,7 @@ mig_run_steps(MigRun *run)
 	if (run->finished)
 		return;
 	if (run->migration->verify && run->direction != MIG_DIR_ROLLBACK)
-		run_verify(run);
+		verify_and_abort(run);
 	mig_exec_begin();
 	mig_run_finish(run);
 	mig_exec_commit();

@@ -22,8 +22,10 @@
 #include "exec.h"
 #include "run.h"
 #include "serve.h"
+#include "session.h"
 #include "settings.h"
 #include "targets.h"
+#include "version.h"
 
 MigGraph *
 mig_serve_graph(void)
@@ -127,7 +129,7 @@ judge_order(MigGraph *graph, MigRequest *request, List *targets)
 	{
 		Migration  *m = lfirst(lc);
 
-		if (m->state != MIG_PENDING || mig_graph_is_before(graph, newest, m))
+		if (m->state != MIG_PENDING || mig_version_cmp(newest->version, m->version) < 0)
 			continue;
 		if (mig_out_of_order == MIG_ORDER_ERROR)
 			ereport(ERROR,
@@ -158,8 +160,8 @@ past_tense(const MigRequest *request)
 	return "applied";
 }
 
-static char *
-summary(const MigRequest *request)
+char *
+mig_serve_summary(const MigRequest *request)
 {
 	StringInfoData buf;
 	List	   *expanded = NIL;
@@ -238,7 +240,7 @@ static void
 serve_end(MigRequest *request)
 {
 	mig_exec_begin();
-	mig_request_finish(request->id, summary(request));
+	mig_request_finish(request->id, mig_serve_summary(request));
 	mig_exec_commit();
 }
 

@@ -22,6 +22,9 @@ extern List *mig_serve_targets(MigGraph *graph, const MigRequest *request);
 /* The way that a request takes a migration. */
 extern MigDirection mig_serve_direction(const MigRequest *request);
 
+/* The last line: what happened, what to do next. */
+extern char *mig_serve_summary(const MigRequest *request);
+
 /*
  * In a worker, outside any transaction: do what belongs to the role of this
  * session.  Returns the name of the owner whose turn it is next, or NULL when

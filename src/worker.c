@@ -35,6 +35,7 @@
 #include "compat.h"
 #include "exec.h"
 #include "lock.h"
+#include "run.h"
 #include "serve.h"
 #include "session.h"
 #include "settings.h"

@@ -1,0 +1,179 @@
+/*-------------------------------------------------------------------------
+ *
+ * inline.c
+ *	  A verb inside the caller's own transaction.
+ *
+ * There is no worker and no request here: plan, work and bookkeeping belong
+ * to the transaction of the caller, and COMMIT or ROLLBACK decides over all
+ * of it.  Each migration is planned when it is reached; what cannot stand in
+ * a transaction is refused for all of them before the first begins.
+ *
+ * Locks: the row of each migration, which keeps workers from running it
+ * meanwhile; what steps lock stays locked until COMMIT, of which a WARNING
+ * tells.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "inline.h"
+#include "lock.h"
+#include "plan.h"
+#include "run_state.h"
+#include "serve.h"
+#include "session.h"
+#include "words.h"
+
+static void
+check_owner(const Migration *m)
+{
+	if (mig_owner_oid(m->owner) != GetUserId())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("migration \"%s\" cannot run in this transaction", m->version),
+				 errdetail("It belongs to role \"%s\", and inside a transaction block only the owner can run it.",
+						   m->owner),
+				 errhint("Leave the transaction block, or say wait => false.")));
+	if (mig_run_is_alive(m->scope, m->version))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("migration \"%s\" is being run by a worker", m->version),
+				 errhint("Leave the transaction block: there CALL migrate.apply() waits for it.")));
+}
+
+static void
+refuse_step(const Migration *m, const MigStep *step)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			 errmsg("step %d of migration \"%s\" cannot run inside a transaction block",
+					step->step, m->version),
+			 errdetail("%s, line %d: %s", mig_kind_word(step->kind), step->line, step->command),
+			 errhint("Leave the transaction block, or say wait => false: then a worker starts after COMMIT.")));
+}
+
+static void
+check_plan(const Migration *m, const MigPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (step->alone || step->ends_aborted || step->begin)
+			refuse_step(m, step);
+	}
+}
+
+static void
+warn_of_locks(const MigPlan *plan)
+{
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, plan->steps)
+		foreach(lk, ((MigStep *) lfirst(lc))->locks)
+		{
+			MigLock    *lock = lfirst(lk);
+
+			if (lock->mode > ShareUpdateExclusiveLock && !lock->created)
+				ereport(WARNING,
+						(errmsg("%s stays locked (%s) until COMMIT", lock->relation,
+								mig_lock_word(lock->mode))));
+		}
+}
+
+static void
+exec_step(const Migration *m, const MigStep *step)
+{
+	int			rc;
+
+	CommandCounterIncrement();
+	rc = SPI_execute(step->command, false, 0);
+	if (rc < 0)
+		refuse_step(m, step);
+}
+
+static void
+step_context(void *arg)
+{
+	const MigRun *run = arg;
+
+	if (run->current)
+		errcontext("step %d of migration %s, line %d", run->current->step, run->version,
+				   run->current->line);
+	else
+		errcontext("migration %s", run->version);
+}
+
+static void
+run_plan(MigRun *run)
+{
+	ListCell   *lc;
+
+	check_plan(run->migration, run->plan);
+	foreach(lc, run->plan->steps)
+	{
+		run->current = lfirst(lc);
+		if (strcmp(run->current->state, "done") == 0 || !mig_run_in_scope(run, run->current))
+			continue;
+		exec_step(run->migration, run->current);
+		mig_run_record_done(run, run->current);
+	}
+	run->current = NULL;
+	if (run->migration->verify && run->direction != MIG_DIR_ROLLBACK)
+	{
+		BeginInternalSubTransaction("verify");
+		mig_run_verify(run);
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(run->context);
+	}
+	mig_run_finish(run);
+	warn_of_locks(run->plan);
+}
+
+static void
+do_one(MigRequest *request, const Migration *m)
+{
+	MigRun		run = {0};
+	ErrorContextCallback callback;
+	int			level = NewGUCNestLevel();
+
+	run.request = request;
+	run.version = m->version;
+	run.direction = mig_serve_direction(request);
+	run.named = request->target && strcmp(request->target, m->version) == 0;
+	run.with_contract = request->complete || run.direction == MIG_DIR_COMPLETE;
+	run.context = CurrentMemoryContext;
+	callback.callback = step_context;
+	callback.arg = &run;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	(void) set_config_option("search_path", m->search_path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	mig_run_prepare(&run);
+	if (!run.nothing_to_do)
+		run_plan(&run);
+	error_context_stack = callback.previous;
+	AtEOXact_GUC(false, level);
+	request->done = lappend(request->done, m->version);
+}
+
+char *
+mig_inline(MigRequest *request, List *targets)
+{
+	ListCell   *lc;
+
+	foreach(lc, targets)
+		check_owner(lfirst(lc));
+	foreach(lc, targets)
+		do_one(request, lfirst(lc));
+	return mig_serve_summary(request);
+}
