@@ -10,9 +10,9 @@ my @order = (
 	# 5
 	'migrate.c', 'api*',
 	# 4
-	'launcher', 'worker*',
+	'launcher', 'waiting', 'worker*',
 	# 3
-	'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock_holders', 'lock',
+	'inline', 'serve', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock_holders', 'lock',
 	# 2
 	'register', 'load*', 'tar', 'catalog*', 'events', 'query', 'exec', 'session*',
 	# 1
