@@ -82,7 +82,7 @@ sub message_fault
 sub sentence_fault
 {
 	my ($text) = @_;
-	return undef if $text eq '%s';
+	return undef if $text =~ /(?:\A|: )%s\z/;		# ends as what it quotes ends
 	return 'is no full sentence' unless $text =~ /[.?]\z/;
 	return 'begins with a small letter' if $text =~ /\A[a-z]/;
 	return word_fault($text);
