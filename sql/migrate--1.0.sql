@@ -169,6 +169,7 @@ CREATE TABLE migrate_internal.request (
 	scope			text NOT NULL,
 	verb			text NOT NULL,		-- apply, complete, rollback, rollback_to, run
 	target			text,
+	targets			text[] NOT NULL,	-- the versions that this came to when it was asked
 	arguments		jsonb NOT NULL DEFAULT '{}',
 	role			text NOT NULL,
 	session_role	text NOT NULL,

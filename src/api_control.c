@@ -101,6 +101,7 @@ mig_resume(PG_FUNCTION_ARGS)
 		mig_check_right(m, "pause");
 		request.verb = unconstify(char *, verb_of(m->direction));
 		request.target = m->version;
+		request.targets = list_make1(m->version);
 		request.settings = mig_settings_of_session();
 		mig_request_insert(&request);
 		(void) mig_worker_start(&request);

@@ -41,6 +41,8 @@ PG_FUNCTION_INFO_V1(mig_rollback_to);
 PG_FUNCTION_INFO_V1(mig_run_sql);
 PG_FUNCTION_INFO_V1(mig_wait);
 
+#define START_MS 5000			/* within which a worker takes up a request */
+
 static bool
 is_atomic(FunctionCallInfo fcinfo)
 {
@@ -100,6 +102,7 @@ serve_request(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const cha
 {
 	BackgroundWorkerHandle *handle;
 	List	   *targets;
+	ListCell   *lc;
 
 	request->actor = mig_actor();
 	request->settings = mig_settings_of_session();
@@ -111,6 +114,8 @@ serve_request(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const cha
 	if (wait && is_atomic(fcinfo))
 		return mig_inline(request, targets);
 
+	foreach(lc, targets)
+		request->targets = lappend(request->targets, ((Migration *) lfirst(lc))->version);
 	mig_request_insert(request);
 	handle = mig_worker_start(request);
 	if (wait)
@@ -238,7 +243,7 @@ open_request(const char *version)
 	{
 		MigRequest *request = lfirst(lc);
 
-		if (mig_request_is_alive(request->id) || strcmp(request->state, "queued") == 0)
+		if (mig_request_is_alive(request->id) || request->age_ms < START_MS)
 			return request->id;
 	}
 	return 0;

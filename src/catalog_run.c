@@ -32,10 +32,12 @@ mig_request_insert(MigRequest *request)
 	MigActor	actor = mig_actor();
 
 	mig_query_begin(&query,
-					"INSERT INTO migrate_internal.request (scope, verb, target, arguments, role,"
-					" session_role, client_addr, application_name, caller_pid, settings, identity)"
+					"WITH old AS (DELETE FROM migrate_internal.request"
+					" WHERE finished_at < now() - interval '7 days')"
+					" INSERT INTO migrate_internal.request (scope, verb, target, arguments, role,"
+					" session_role, client_addr, application_name, caller_pid, settings, identity, targets)"
 					" VALUES ($1, $2, $3, jsonb_build_object('complete', $4, 'cascade', $5,"
-					" 'lose_data', $6), $7, $8, $9, $10, $11, $12, $13) RETURNING id");
+					" 'lose_data', $6), $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id");
 	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, request->verb);
 	mig_arg_text(&query, request->target);
@@ -49,6 +51,7 @@ mig_request_insert(MigRequest *request)
 	mig_arg_int(&query, MyProcPid);
 	mig_arg_jsonb(&query, request->settings);
 	mig_arg_text(&query, mig_catalog_identity());
+	mig_arg_texts(&query, request->targets, false);
 	mig_query_run(&query);
 	request->id = mig_col_int64(&query, 0, 1);
 	mig_query_end(&query);
@@ -60,7 +63,8 @@ mig_request_insert(MigRequest *request)
 	"settings, identity, state, caller_pid, pid, done, failed, waiting_for, result, " \
 	"error IS NOT NULL, error->>'sqlstate', error->>'message', error->>'detail', error->>'hint', " \
 	"error->>'context', error->>'query', (error->>'position')::int, error->>'version', " \
-	"(error->>'step')::int"
+	"(error->>'step')::int, targets, " \
+	"(extract(epoch FROM clock_timestamp() - requested_at) * 1000)::bigint"
 
 static MigError *
 error_of_row(MigQuery *query, uint64 row, int col)
@@ -103,6 +107,8 @@ request_of_row(MigQuery *query, uint64 row)
 	request->failed = mig_col_texts(query, row, 17);
 	request->waiting_for = mig_col_text(query, row, 18);
 	request->result = mig_col_text(query, row, 19);
+	request->targets = mig_col_texts(query, row, 30);
+	request->age_ms = mig_col_int64(query, row, 31);
 	if (mig_col_bool(query, row, 20))
 		request->error = error_of_row(query, row, 21);
 	return request;
@@ -121,8 +127,8 @@ mig_request_get(int64 id)
 	if (mig_query_run(&query) > 0)
 	{
 		request = request_of_row(&query, 0);
-		request->notices = mig_col_texts(&query, 0, 30);
-		request->scope = mig_col_text(&query, 0, 31);
+		request->notices = mig_col_texts(&query, 0, 32);
+		request->scope = mig_col_text(&query, 0, 33);
 	}
 	mig_query_end(&query);
 	return request;
@@ -135,13 +141,18 @@ mig_request_open(void)
 	List	   *result = NIL;
 
 	mig_query_begin(&query,
-					"SELECT " REQUEST_COLUMNS
+					"SELECT " REQUEST_COLUMNS ", scope"
 					" FROM migrate_internal.request"
 					" WHERE state IN ('queued', 'running') AND identity = $1 ORDER BY id");
 	mig_arg_text(&query, mig_catalog_identity());
 	mig_query_run(&query);
 	for (uint64 i = 0; i < query.rows; i++)
-		result = lappend(result, request_of_row(&query, i));
+	{
+		MigRequest *request = request_of_row(&query, i);
+
+		request->scope = mig_col_text(&query, i, 32);
+		result = lappend(result, request);
+	}
 	mig_query_end(&query);
 	return result;
 }

@@ -33,6 +33,7 @@ typedef struct MigRequest
 	char	   *scope;
 	char	   *verb;			/* apply, complete, rollback, rollback_to, run */
 	char	   *target;			/* or NULL */
+	List	   *targets;		/* the versions that this came to when it was asked */
 	bool		complete;
 	bool		cascade;
 	bool		lose_data;
@@ -42,6 +43,7 @@ typedef struct MigRequest
 	char	   *state;			/* queued, running, done, failed */
 	int			caller_pid;
 	int			pid;			/* of the worker, 0: none */
+	int64		age_ms;
 	List	   *done;			/* versions */
 	List	   *failed;			/* versions */
 	List	   *notices;		/* for the caller */
@@ -50,7 +52,7 @@ typedef struct MigRequest
 	MigError   *error;			/* or NULL */
 } MigRequest;
 
-/* Fill id; the actor is taken from the session. */
+/* Fill id; the actor is taken from the session.  Old requests that have ended are forgotten. */
 extern void mig_request_insert(MigRequest *request);
 extern MigRequest *mig_request_get(int64 id);	/* NULL: none */
 extern void mig_request_start(int64 id);

@@ -12,8 +12,10 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "launcher.h"
 #include "settings.h"
 
 PG_MODULE_MAGIC;
@@ -25,4 +27,6 @@ _PG_init(void)
 {
 	mig_settings_define();
 	MarkGUCPrefixReserved("migrate");
+	if (process_shared_preload_libraries_in_progress)
+		mig_launcher_register();
 }

@@ -81,6 +81,8 @@ mig_serve_targets(MigGraph *graph, const MigRequest *request)
 	{
 		Migration  *m = lfirst(lc);
 
+		if (request->targets != NIL && !has_version(request->targets, m->version))
+			continue;			/* came later */
 		if (!has_version(request->done, m->version) && !has_version(request->failed, m->version))
 			result = lappend(result, m);
 	}

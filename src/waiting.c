@@ -163,6 +163,8 @@ tell(Wait *wait, const MigRequest *request)
 		ereport(NOTICE, (errmsg("%d done; %s", list_length(request->done), line)));
 	else if (line)
 		ereport(NOTICE, (errmsg_internal("%s", line)));
+	else if (strcmp(request->state, "queued") == 0)
+		ereport(NOTICE, (errmsg("waiting for a background worker to start")));
 	else
 		ereport(NOTICE, (errmsg("%d done", list_length(request->done))));
 }
