@@ -91,7 +91,7 @@ mig_step_check(const MigStep *step)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index %s exists already and is invalid", step->object),
 				 errdetail("An earlier build of it, not by this migration, did not come to its end."),
-				 errhint("Drop it: DROP INDEX CONCURRENTLY %s;", step->object)));
+				 errhint("Drop it: DROP INDEX CONCURRENTLY %s.", step->object)));
 }
 
 uint64

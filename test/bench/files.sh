@@ -48,7 +48,7 @@ for ((r = 1; r <= rounds; r++)); do
 	applied=$(psql -X -At -d ours -c "SELECT count(*) FROM migrate.status WHERE state = 'applied'")
 	[ "$applied" = "$files" ] || die "$applied of $files are applied"
 	for d in plain ours; do
-		pg_dump -s -d $d | grep -v '^\\\|EXTENSION\|^--' >"$work/log/$d.sql"
+		pg_dump -s -n public -d $d | grep -v '^\\' >"$work/log/$d.sql"
 		dropdb $d
 	done
 	cmp "$work/log/plain.sql" "$work/log/ours.sql" || die "the schemas differ"

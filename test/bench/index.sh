@@ -14,7 +14,7 @@ run() { psql -X -q -v ON_ERROR_STOP=1 -c "$1" >/dev/null 2>>"$work/log/run.log" 
 start_server max_worker_processes=16 shared_buffers=1GB max_wal_size=8GB autovacuum=off || die "could not start a server"
 createdb -T template0 bench
 run 'CREATE EXTENSION migrate'
-run "CREATE TABLE t AS SELECT i AS id, (i * 7919) % 1000003 AS a, md5(i::text) AS b FROM generate_series(1, $rows) i"
+run "CREATE TABLE t AS SELECT i AS id, (i::bigint * 7919) % 1000003 AS a, md5(i::text) AS b FROM generate_series(1, $rows) i"
 run 'VACUUM ANALYZE t'
 psql_ms=() apply_ms=()
 for ((r = 0; r <= rounds; r++)); do		# round 0 warms up
