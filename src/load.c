@@ -28,6 +28,7 @@
 #include "utils/jsonb.h"
 
 #include "load.h"
+#include "parse.h"
 #include "tar.h"
 #include "version.h"
 
@@ -68,6 +69,12 @@ mig_load_format(const char *word)
 }
 
 /* --- paths --- */
+
+char *
+mig_load_what(const char *path)
+{
+	return strcmp(path, MIG_ORIGIN_TEXT) == 0 ? pstrdup("the text") : psprintf("file \"%s\"", path);
+}
 
 /* Cut an ending off, whatever its case; false if the text has another. */
 static bool
@@ -278,7 +285,7 @@ same_version(const Piece *a, const Piece *b)
 	ereport(ERROR,
 			(errcode(ERRCODE_DUPLICATE_OBJECT),
 			 strcmp(a->path, b->path) == 0 ?
-			 errmsg("version \"%s\" occurs twice in \"%s\"", b->version, a->path) :
+			 errmsg("version \"%s\" occurs twice in %s", b->version, mig_load_what(a->path)) :
 			 errmsg("files \"%s\" and \"%s\" have the same version \"%s\"",
 					a->path, b->path, b->version),
 			 strcmp(a->version, b->version) == 0 ? 0 :
@@ -505,7 +512,7 @@ mig_load_text(const char *content, const char *filename, MigFormat format)
 	List	   *pieces;
 
 	piece->path = filename ? client_path(filename) : MIG_ORIGIN_TEXT;
-	piece->text = pstrdup(content);
+	piece->text = mig_skip_bom(content);
 	piece->role = ROLE_WHOLE;
 	if (filename)
 		read_path(piece);
@@ -514,8 +521,6 @@ mig_load_text(const char *content, const char *filename, MigFormat format)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("file name \"%s\" is not that of a migration", filename),
 				 errhint("Migrations are files such as 0001_name.sql, 0001_name.up.sql and folders 0001_name with an up.sql.")));
-	if (GetDatabaseEncoding() == PG_UTF8 && strncmp(content, "\xEF\xBB\xBF", 3) == 0)
-		piece->text += 3;
 	pieces = pieces_of_text(piece, format);
 	if (pieces == NIL)
 		ereport(ERROR,

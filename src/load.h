@@ -54,13 +54,16 @@ extern bool mig_annotated_is(const char *text);
 
 /*
  * The migrations of a text in the annotated format, in the order of the
- * text.  path (or NULL) is for messages and origin; version and name (or
- * NULL) are what the path says for a text that does not give its version.
+ * text.  path is for messages and origin; version and name (or NULL) are what
+ * it says for a text that does not give its version.
  */
 extern List *mig_annotated_read(const char *text, const char *path,
 								const char *version, const char *name);
 
-/* What origin says of a text that came without a file name. */
+/* What path and origin say of a text that came without a file name. */
 #define MIG_ORIGIN_TEXT "load"
+
+/* 'file "x.sql"', or 'the text' for one without a file name. */
+extern char *mig_load_what(const char *path);
 
 #endif							/* MIGRATE_LOAD_H */

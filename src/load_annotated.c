@@ -26,7 +26,6 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
@@ -44,7 +43,7 @@ static const char *const words[] = {"version", "requires", "set", "up", "down", 
 typedef struct Reader
 {
 	const char *text;
-	const char *path;			/* or NULL */
+	const char *path;
 	const char *version;		/* what the path says, or NULL */
 	const char *name;
 	char	   *what;			/* the text, for messages */
@@ -86,8 +85,7 @@ static const char *
 mark_word(const char *line)
 {
 	/* files put together to a bundle may each bring a byte order mark */
-	if (GetDatabaseEncoding() == PG_UTF8 && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
-		line += 3;
+	line = mig_skip_bom(line);
 	if (line[0] != '-' || line[1] != '-')
 		return NULL;
 	line += 2;
@@ -203,7 +201,7 @@ begin_migration(Reader *reader, const Mark *mark, const char *version, const cha
 	m->version = pstrdup(version);
 	m->name = name ? pstrdup(name) : NULL;
 	m->in_order = true;
-	m->origin = pstrdup(reader->path ? reader->path : MIG_ORIGIN_TEXT);
+	m->origin = pstrdup(reader->path);
 	reader->migration = m;
 	reader->begin = mark->start;
 }
@@ -263,6 +261,38 @@ add_option(Reader *reader, const Mark *mark, const char *key, const char *json)
 	reader->values = lappend(reader->values, pstrdup(json));
 }
 
+typedef struct MarkContext
+{
+	const Reader *reader;
+	const Mark *mark;
+} MarkContext;
+
+static void
+mark_context(void *arg)
+{
+	const MarkContext *context = arg;
+
+	errcontext("line %d of %s", mig_line_of(context->reader->text, context->mark->start),
+			   context->reader->what);
+}
+
+/* A value that is written as JSON. */
+static Jsonb *
+json_value(const Reader *reader, const Mark *mark, const char *value)
+{
+	MarkContext context = {reader, mark};
+	ErrorContextCallback callback;
+	Jsonb	   *json;
+
+	callback.callback = mark_context;
+	callback.arg = &context;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(value)));
+	error_context_stack = callback.previous;
+	return json;
+}
+
 /* -- migrate:set key = value: JSON if it begins as an object or a quoted text, else a text */
 static void
 read_set(Reader *reader, const Mark *mark)
@@ -283,7 +313,7 @@ read_set(Reader *reader, const Mark *mark)
 	initStringInfo(&json);
 	if (value[0] == '{' || value[0] == '"')
 	{
-		Jsonb	   *parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(value)));
+		Jsonb	   *parsed = json_value(reader, mark, value);
 
 		JsonbToCString(&json, &parsed->root, VARSIZE(parsed));
 	}
@@ -378,7 +408,7 @@ mig_annotated_read(const char *text, const char *path,
 	Mark		mark;
 	int			pos = 0;
 
-	reader.what = path ? psprintf("file \"%s\"", path) : pstrdup("the text");
+	reader.what = mig_load_what(path);
 	while (find_mark(text, pos, &mark))
 	{
 		take_text(&reader, pos, mark.start);

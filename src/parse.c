@@ -35,6 +35,15 @@ mig_line_of(const char *sql, int offset)
 	return line;
 }
 
+char *
+mig_skip_bom(const char *text)
+{
+	/* in any other encoding these bytes are something else */
+	bool		unicode = GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
+
+	return (char *) text + (unicode && strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0);
+}
+
 int
 mig_first_token(const char *sql, int from)
 {
@@ -166,21 +175,34 @@ offset_of(const char *sql, int position)
 	return offset;
 }
 
+/*
+ * Error callback: keep the parser's position for ourselves.  SPI, which may
+ * be further out, would take it for one in its own query.
+ */
+static void
+take_position(void *arg)
+{
+	int		   *position = arg;
+
+	*position = geterrposition();
+	errposition(0);
+}
+
 /* Raise the parser's error again, with the place in the text, or a better one. */
 static void
-rethrow(ErrorData *edata, const char *sql, const char *what)
+rethrow(ErrorData *edata, int position, const char *sql, const char *what)
 {
 	int			offset;
 	int			copy;
 	char	   *line;
 
-	if (edata->cursorpos <= 0)
+	if (position <= 0)
 	{
 		edata->context = edata->context ? psprintf("%s\n%s", what, edata->context) : pstrdup(what);
 		ReThrowError(edata);
 	}
 
-	offset = offset_of(sql, edata->cursorpos);
+	offset = offset_of(sql, position);
 	copy = find_copy(sql, offset);
 	if (copy >= 0)
 		refuse_copy(sql, what, copy);
@@ -193,7 +215,6 @@ rethrow(ErrorData *edata, const char *sql, const char *what)
 	edata->context = edata->context ? psprintf("%s\n%s", line, edata->context) : line;
 	edata->internalquery = shown_part(sql, &offset);
 	edata->internalpos = pg_mbstrlen_with_len(edata->internalquery, offset) + 1;
-	edata->cursorpos = 0;
 	ReThrowError(edata);
 }
 
@@ -202,10 +223,18 @@ parse_raw(const char *sql, const char *what)
 {
 	MemoryContext context = CurrentMemoryContext;
 	List	   *volatile raw = NIL;
+	volatile int position = 0;
+	ErrorContextCallback callback;
+
+	callback.callback = take_position;
+	callback.arg = (void *) &position;
+	callback.previous = error_context_stack;
 
 	PG_TRY();
 	{
+		error_context_stack = &callback;
 		raw = raw_parser(sql, RAW_PARSE_DEFAULT);
+		error_context_stack = callback.previous;
 	}
 	PG_CATCH();
 	{
@@ -214,7 +243,7 @@ parse_raw(const char *sql, const char *what)
 		MemoryContextSwitchTo(context);
 		edata = CopyErrorData();
 		FlushErrorState();
-		rethrow(edata, sql, what);
+		rethrow(edata, position, sql, what);
 	}
 	PG_END_TRY();
 	return raw;

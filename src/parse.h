@@ -27,6 +27,9 @@ extern List *mig_parse(const char *sql, const char *what);
  */
 extern int	mig_parse_errposition(const char *sql, const char *what, int offset);
 
+/* A text behind the byte order mark that it may begin with. */
+extern char *mig_skip_bom(const char *text);
+
 /* SHA-256 in hex over the parts, each of which may be NULL: bytes as they stand. */
 extern char *mig_checksum(const char *const *parts, int nparts);
 

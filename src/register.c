@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -81,14 +80,6 @@ check_requires(const Migration *m)
 						 errdetail("\"%s\" and \"%s\" are the same number.",
 								   required, (char *) lfirst(lc2))));
 	}
-}
-
-static char *
-without_bom(char *sql)
-{
-	if (sql && GetDatabaseEncoding() == PG_UTF8 && strncmp(sql, "\xEF\xBB\xBF", 3) == 0)
-		return sql + 3;
-	return sql;
 }
 
 /*
@@ -202,9 +193,9 @@ check_migration(Migration *m, bool history)
 	mig_settings_check(m->options, what);
 	if (m->options == NULL)
 		m->options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-	m->up = without_bom(m->up);
-	m->down = without_bom(m->down);
-	m->verify = without_bom(m->verify);
+	m->up = mig_skip_bom(m->up);
+	m->down = m->down ? mig_skip_bom(m->down) : NULL;
+	m->verify = m->verify ? mig_skip_bom(m->verify) : NULL;
 	(void) check_sql(m, "up", m->up, false);
 	(void) check_sql(m, "verify", m->verify, false);
 	fill_checksums(m, check_sql(m, "down", m->down, history));
@@ -245,26 +236,25 @@ nothing_done(const Migration *m)
 	return true;
 }
 
-/* 55000 for new content, or for none, of a migration that has begun. */
+/* 55000 for new content (or NULL: none) of a migration that has begun. */
 static void
 check_not_begun(const Migration *old, const Migration *new)
 {
 	const char *state = old->state == MIG_FAILED ? "has failed after it had begun" :
-		old->state == MIG_ROLLING_BACK ? "is being rolled back" : mig_state_word(old->state);
+		old->state == MIG_ROLLING_BACK ? "is being rolled back" :
+		psprintf("is %s", mig_state_word(old->state));
 
 	if (nothing_done(old))
 		return;
-	if (old->state != MIG_FAILED && old->state != MIG_ROLLING_BACK)
-		state = psprintf("is %s", state);
 	if (new)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" %s, and its content is another one now", old->version, state),
+				 errmsg("cannot replace the content of migration \"%s\", which %s", old->version, state),
 				 errdetail("Registered with checksum %s, now %s.", old->checksum, new->checksum),
 				 errhint("Roll it back first, or put the change into a new migration.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("migration \"%s\" %s, so it cannot be unregistered", old->version, state),
+			 errmsg("cannot unregister migration \"%s\", which %s", old->version, state),
 			 errhint("Roll it back first.")));
 }
 
@@ -364,7 +354,7 @@ store(const Migration *old, Migration *m)
 	else if (strcmp(old->token_checksum, m->token_checksum) == 0)
 		store_cosmetic(old, m, done);
 	else
-		store_replaced(old, m, "its content was another one", done);
+		store_replaced(old, m, "its content has changed", done);
 	return done;
 }
 

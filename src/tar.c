@@ -40,6 +40,8 @@
 #define TYPE_OFFSET		156
 #define MAGIC_OFFSET	257
 
+#define NOT_TAR			"it does not begin with a header of a tar archive"
+
 typedef struct Tar
 {
 	const char *data;
@@ -445,13 +447,12 @@ next_member(Tar *tar)
 
 	tar->header = NULL;
 	if (tar->len - tar->pos < BLOCK)
-		damaged(tar, "it is cut off, its end mark is missing");
+		damaged(tar, tar->pos == 0 ? NOT_TAR : "it is cut off, its end mark is missing");
 	tar->header = tar->data + tar->pos;
 	if (is_zero(tar->header, BLOCK))
 		return false;
 	if (!checksum_fits(tar->header))
-		damaged(tar, tar->pos == 0 ? "it does not begin with a header of a tar archive" :
-				"the checksum of a header is wrong");
+		damaged(tar, tar->pos == 0 ? NOT_TAR : "the checksum of a header is wrong");
 	tar->pos += BLOCK;
 
 	type = tar->header[TYPE_OFFSET];
