@@ -7,7 +7,7 @@ PGFILEDESC     = "migrate - online schema migrations"
 # "make installcheck" brings its own server: none has to be running.
 SERVER         = --temp-config=$(srcdir)/test/migrate.conf --temp-instance=tmp_check
 REGRESS        = $(filter-out $(EXTENSION)--%,$(basename $(notdir $(sort $(wildcard sql/*.sql)))))
-REGRESS_OPTS   = $(SERVER)
+REGRESS_OPTS   = $(SERVER) --no-locale --encoding=UTF8
 ISOLATION      = $(basename $(notdir $(sort $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = $(SERVER)_iso --inputdir=$(srcdir)/test --load-extension=$(EXTENSION)
 TAP_TESTS      = 1

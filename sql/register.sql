@@ -265,7 +265,7 @@ SELECT public.fails($$SELECT migrate.unregister('0002')$$);
 RESET migrate.scope;
 SELECT scope, up FROM public.registry WHERE version = '0040';
 BEGIN READ ONLY;
-SELECT migrate.register('0060', 'SELECT 60');
+SELECT public.fails($$SELECT migrate.register('0060', 'SELECT 60')$$);
 ROLLBACK;
 
 DROP FUNCTION public.fails, public.accepts;
