@@ -131,6 +131,8 @@ CREATE TABLE migrate_internal.step (
 	PRIMARY KEY (scope, version, direction, step)
 );
 
+CREATE INDEX ON migrate_internal.step (scope, version) WHERE phase = 'contract' AND state <> 'done';
+
 CREATE SEQUENCE migrate_internal.event_id;
 
 CREATE TABLE migrate_internal.event (

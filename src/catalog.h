@@ -48,6 +48,9 @@ extern void mig_catalog_drop_plan(const char *version);
 extern void mig_catalog_step_state(const char *version, MigDirection direction,
 								   int step, const char *state);
 
+/* A migration, of any scope but not this version, whose contract phase will change that relation; or NULL. */
+extern char *mig_catalog_contract_on(const char *relation, const char *except);
+
 /* What finished steps have cost, by kind: list of MigRate. */
 extern List *mig_catalog_rates(void);
 

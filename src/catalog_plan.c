@@ -256,6 +256,27 @@ mig_catalog_step_state(const char *version, MigDirection direction,
 	mig_query_end(&query);
 }
 
+char *
+mig_catalog_contract_on(const char *relation, const char *except)
+{
+	MigQuery	query;
+	char	   *version = NULL;
+
+	mig_query_begin(&query,
+					"SELECT m.version FROM migrate_internal.migration m"
+					" JOIN migrate_internal.step s USING (scope, version)"
+					" WHERE m.state NOT IN ('pending', 'applied') AND m.version <> $2"
+					" AND s.direction = 'apply' AND s.phase = 'contract' AND s.state <> 'done'"
+					" AND EXISTS (SELECT FROM jsonb_array_elements(s.locks) l WHERE l->>0 = $1)"
+					" LIMIT 1");
+	mig_arg_text(&query, relation);
+	mig_arg_text(&query, except);
+	if (mig_query_run(&query) > 0)
+		version = mig_col_text(&query, 0, 1);
+	mig_query_end(&query);
+	return version;
+}
+
 List *
 mig_catalog_rates(void)
 {

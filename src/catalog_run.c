@@ -343,7 +343,7 @@ state_while(MigDirection direction)
 
 int64
 mig_run_begin(const char *version, MigDirection direction, int64 request,
-			  Jsonb *settings, int steps)
+			  Jsonb *settings, int steps, int step, int steps_done)
 {
 	MigQuery	query;
 	MigActor	actor = mig_actor();
@@ -356,7 +356,7 @@ mig_run_begin(const char *version, MigDirection direction, int64 request,
 					" FROM migrate_internal.migration WHERE scope = $1 AND version = $2"
 					" RETURNING id)"
 					" UPDATE migrate_internal.migration m SET state = $12, direction = $3,"
-					" run = r.id, steps = $13, error = NULL, sqlstate = NULL,"
+					" run = r.id, steps = $13, step = $14, steps_done = $15, error = NULL, sqlstate = NULL,"
 					" started_at = CASE WHEN m.state IN ('pending', 'applied') THEN clock_timestamp()"
 					" ELSE coalesce(m.started_at, clock_timestamp()) END, finished_at = NULL,"
 					" pause = 'none', applied_by = CASE $3 WHEN 'rollback' THEN applied_by ELSE $5 END"
@@ -374,6 +374,8 @@ mig_run_begin(const char *version, MigDirection direction, int64 request,
 	mig_arg_int(&query, MyProcPid);
 	mig_arg_text(&query, mig_state_word(state_while(direction)));
 	mig_arg_int(&query, steps);
+	mig_arg_int(&query, step);
+	mig_arg_int(&query, steps_done);
 	mig_query_run(&query);
 	run = mig_col_int64(&query, 0, 1);
 	mig_query_end(&query);

@@ -76,9 +76,12 @@ extern char *mig_request_current(int64 id);
 
 /* --- runs and states --- */
 
-/* A new run; the migration gets the state of one that goes that way. Returns its number. */
-extern int64 mig_run_begin(const char *version, MigDirection direction,
-						   int64 request, Jsonb *settings, int steps);
+/*
+ * A new run of so many steps, at "step", with some done before; the migration
+ * gets the state of one that goes that way.  Returns its number.
+ */
+extern int64 mig_run_begin(const char *version, MigDirection direction, int64 request,
+						   Jsonb *settings, int steps, int step, int steps_done);
 
 /* What the worker does now, for those who watch: in a transaction of its own. */
 extern void mig_run_waits(int64 run, const char *wait_type, const char *detail);	/* NULL: no more */

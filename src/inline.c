@@ -173,6 +173,7 @@ mig_inline(MigRequest *request, List *targets)
 
 	foreach(lc, targets)
 		check_owner(lfirst(lc));
+	mig_serve_judge(mig_serve_graph(), request, targets);
 	foreach(lc, targets)
 		do_one(request, lfirst(lc));
 	return mig_serve_summary(request);

@@ -91,6 +91,35 @@ build(MigRun *run, const char *sql, const char *what, MigDirection direction)
 	return plan;
 }
 
+/*
+ * An expanded migration has yet to change its relations once more: nothing
+ * else may change them before.
+ */
+static void
+refuse_entangled(const MigRun *run)
+{
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, run->plan->steps)
+		foreach(lk, ((MigStep *) lfirst(lc))->locks)
+		{
+			MigLock    *lock = lfirst(lk);
+			char	   *other;
+
+			if (lock->mode <= RowExclusiveLock || lock->created)
+				continue;
+			other = mig_catalog_contract_on(lock->relation, run->version);
+			if (other)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("migration \"%s\" cannot run yet: it changes %s, as the contract phase of \"%s\" will",
+								run->version, lock->relation, other),
+						 errhint("When the old code is gone, CALL migrate.complete(%s); or undo it with CALL migrate.rollback(%s).",
+								 quote_literal_cstr(other), quote_literal_cstr(other))));
+		}
+}
+
 static void
 plan_forward(MigRun *run)
 {
@@ -115,6 +144,7 @@ plan_forward(MigRun *run)
 		return;
 	}
 	run->plan = build(run, m->up, "up", MIG_DIR_APPLY);
+	refuse_entangled(run);
 	mig_catalog_store_plan(run->version, run->plan);
 }
 
@@ -218,6 +248,17 @@ settings_of(MigRun *run)
 	return settings ? settings : run->request->settings;
 }
 
+static int
+first_to_do(const MigPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+		if (strcmp(((MigStep *) lfirst(lc))->state, "done") != 0)
+			return ((MigStep *) lfirst(lc))->step;
+	return list_length(plan->steps);
+}
+
 void
 mig_run_prepare(MigRun *run)
 {
@@ -250,7 +291,8 @@ mig_run_prepare(MigRun *run)
 		plan_forward(run);
 
 	run->id = mig_run_begin(run->version, run->direction, run->request->id, settings,
-							list_length(run->plan->steps));
+							list_length(run->plan->steps), first_to_do(run->plan),
+							count_state(run->plan, "done"));
 	event.version = run->version;
 	event.run = run->id;
 	event.event = "started";

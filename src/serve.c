@@ -18,8 +18,8 @@
 #include "utils/builtins.h"
 
 #include "catalog.h"
-#include "compat.h"
 #include "exec.h"
+#include "loss.h"
 #include "run.h"
 #include "serve.h"
 #include "session.h"
@@ -109,6 +109,16 @@ is_free(MigGraph *graph, const MigRequest *request, Migration *m, List *stuck)
 	return true;
 }
 
+/* To the caller: through the request from a worker, else directly. */
+static void
+tell(const MigRequest *request, const char *warning)
+{
+	if (request->id != 0)
+		mig_request_add_notice(request->id, warning);
+	else
+		ereport(WARNING, (errmsg_internal("%s", warning)));
+}
+
 /* Say once which of them come late, below one that is applied. */
 static void
 judge_order(MigGraph *graph, MigRequest *request, List *targets)
@@ -139,10 +149,17 @@ judge_order(MigGraph *graph, MigRequest *request, List *targets)
 					 errmsg("migration \"%s\" is out of order: \"%s\" is applied already",
 							m->version, newest->version),
 					 errhint("Give it a higher version, or set migrate.out_of_order to warn or allow.")));
-		mig_request_add_notice(request->id,
-							   psprintf("migration \"%s\" is out of order: \"%s\" is applied already",
-										m->version, newest->version));
+		tell(request, psprintf("migration \"%s\" is out of order: \"%s\" is applied already",
+							   m->version, newest->version));
 	}
+}
+
+void
+mig_serve_judge(MigGraph *graph, MigRequest *request, List *targets)
+{
+	if (mig_serve_direction(request) == MIG_DIR_ROLLBACK && !request->lose_data)
+		mig_loss_check(targets);
+	judge_order(graph, request, targets);
 }
 
 /* --- the last line --- */
@@ -233,7 +250,7 @@ serve_begin(MigRequest *request, MigGraph **graph, List **targets)
 	*graph = mig_serve_graph();
 	*targets = mig_serve_targets(*graph, request);
 	if (request->done == NIL && request->failed == NIL)
-		judge_order(*graph, request, *targets);
+		mig_serve_judge(*graph, request, *targets);
 	mig_request_start(request->id);
 	mig_exec_commit();
 }

@@ -22,6 +22,12 @@ extern List *mig_serve_targets(MigGraph *graph, const MigRequest *request);
 /* The way that a request takes a migration. */
 extern MigDirection mig_serve_direction(const MigRequest *request);
 
+/*
+ * Before anything starts: 55000 for a way back that would discard data, if
+ * that was not allowed, and for what is out of order, if that is an error.
+ */
+extern void mig_serve_judge(MigGraph *graph, MigRequest *request, List *targets);
+
 /* The last line: what happened, what to do next. */
 extern char *mig_serve_summary(const MigRequest *request);
 
