@@ -223,4 +223,9 @@ mig_can_use_schema(Oid schema, Oid role)
 #define MIG_ACL_MAINTAIN 0
 #endif
 
+/* 18: pg_noreturn stands before a declaration; before, an attribute stood behind it */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 #endif							/* MIGRATE_COMPAT_H */

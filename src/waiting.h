@@ -10,8 +10,10 @@
 #ifndef MIGRATE_WAITING_H
 #define MIGRATE_WAITING_H
 
-#include "catalog_run.h"
 #include "postmaster/bgworker.h"
+
+#include "catalog_run.h"
+#include "compat.h"
 
 /*
  * In a CALL that is not atomic, with SPI connected for it: commit, then wait
@@ -23,6 +25,6 @@
 extern char *mig_wait_for_request(int64 request, BackgroundWorkerHandle *handle, int64 timeout_ms);
 
 /* Raise a stored error, with "detail" of who and where as context. */
-extern void mig_raise(const MigError *error) pg_attribute_noreturn();
+pg_noreturn extern void mig_raise(const MigError *error);
 
 #endif							/* MIGRATE_WAITING_H */
