@@ -236,7 +236,7 @@ mig_request_add_failed(int64 id, const char *version, const MigError *error)
 	MigQuery	query;
 
 	mig_query_begin(&query,
-					"UPDATE migrate_internal.request SET failed = failed || $2,"
+					"UPDATE migrate_internal.request SET failed = array_remove(array_append(failed, $2), NULL),"
 					" error = coalesce(error, $3::jsonb), waiting_for = NULL WHERE id = $1");
 	mig_arg_int64(&query, id, false);
 	mig_arg_text(&query, version);

@@ -313,7 +313,7 @@ mig_run_split(MigRun *run, MigStep *step, bool alone)
 	bool		first = true;
 
 	if (step->alone || step->ends_aborted ||
-		mig_settings_as_written(run->migration->options))
+		(step->begin && mig_settings_as_written(run->migration->options)))
 		return false;
 	foreach(lc, run->plan->steps)
 	{
