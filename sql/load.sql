@@ -235,6 +235,13 @@ SELECT public.load_fails(public.member('0101_latin1.sql', convert_to(E'SELECT 1;
 SELECT public.load_fails(public.member('0101_zero.sql', '\x2d2d0041'));
 SELECT public.load_fails(public.member('0101_wide.sql', '\xfffe53004500'));
 SELECT public.load_fails(public.member('0101_cut.sql', '\x2d2dc3'));
+-- other tools' files that would undo themselves, or are no migration of their own
+SELECT public.load_fails(public.file('0101_a.sql', E'-- +goose Up\nSELECT 1;\n-- +goose Down\nDROP TABLE a;'));
+SELECT public.load_fails(public.file('0101_a.sql', E'-- +migrate Up\nSELECT 1;\n--  +migrate  down\n-- +migrate Down\nDROP TABLE a;'));
+SELECT public.load_fails(public.file('0101_a.sql', E'-- Up Migration\nSELECT 1;\n\n-- Down Migration\nDROP TABLE a;'));
+SELECT public.load_fails(public.file('0101_a.sql', E'SELECT 1;\n---- create above / drop below ----\nDROP TABLE a;'));
+SELECT public.load_fails(public.file('V0101__a.sql', 'SELECT 1'), public.file('U0101__a.sql', 'DROP TABLE a'));
+SELECT public.load_fails(public.file('V0102__a.sql', 'SELECT 1'), public.file('B0101__a.sql', 'SELECT 1'));
 SELECT count(*) FROM public.registry WHERE version LIKE '01%';
 -- a history may hold downs that nobody has ever run
 SET migrate.scope = 'downs';

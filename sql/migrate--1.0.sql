@@ -222,7 +222,7 @@ CREATE FUNCTION migrate.register(version text, up text, down text DEFAULT NULL,
 	RETURNS text LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mig_register';
 COMMENT ON FUNCTION migrate.register(text, text, text, text, text[], text, jsonb)
-	IS 'register a migration; returns new, same, cosmetic or replaced; a syntax error (42601) is reported with line and position and nothing is stored';
+	IS 'register a migration; returns new, same, cosmetic (only comments or blanks differ) or replaced; a syntax error (42601) is reported with line and position, other content of one that has begun is refused (55000), and nothing is stored';
 
 CREATE FUNCTION migrate.unregister(version text)
 	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -235,21 +235,21 @@ CREATE FUNCTION migrate.load(content text, filename text DEFAULT NULL, format te
 	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mig_load';
 COMMENT ON FUNCTION migrate.load(text, text, text)
-	IS 'register one file, or a bundle in the annotated format; all or nothing; a row for each migration: new, same, cosmetic or replaced';
+	IS 'register one file, or a bundle in the annotated format; all or nothing; a row for each migration: new, same, cosmetic or replaced; the name of the file gives the version unless the text does (-- migrate:version); format: auto, annotated (-- migrate:up), plain (all of it is up), files (the name says which part it is)';
 
 CREATE FUNCTION migrate.load_archive(tar bytea, format text DEFAULT 'auto', prune boolean DEFAULT false,
 									 OUT version text, OUT result text, OUT note text)
 	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mig_load_archive';
 COMMENT ON FUNCTION migrate.load_archive(bytea, text, boolean)
-	IS 'register a folder that the client sends as a tar archive; all or nothing; prune unregisters pending versions whose file is gone';
+	IS 'register a folder that the client sends as a tar archive; all or nothing; taken are <version>_name.sql, <version>_name.up.sql with .down.sql and .verify.sql, folders <version>_name with up.sql, down.sql, verify.sql or migration.sql, and annotated files; others are named in a NOTICE; a row more for each registered version whose file is gone (missing); prune unregisters those of them that are pending';
 
 CREATE FUNCTION migrate.load_directory(path text, format text DEFAULT 'auto', prune boolean DEFAULT false,
 									   OUT version text, OUT result text, OUT note text)
 	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mig_load_directory';
 COMMENT ON FUNCTION migrate.load_directory(text, text, boolean)
-	IS 'register a folder of the server; needs pg_read_server_files (42501 otherwise); all or nothing; prune unregisters pending versions whose file is gone';
+	IS 'register a folder of the server; needs pg_read_server_files (42501 otherwise); path relative to the data directory or absolute; all else as load_archive';
 
 
 -- ---------------------------------------------------------------------------

@@ -255,6 +255,50 @@ outside_transaction(const char *toml)
 	return false;
 }
 
+/* --- other tools --- */
+
+static void
+refuse_foreign(const Piece *piece)
+{
+	const char *tool = mig_foreign_mark(piece->text);
+
+	if (tool)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("file \"%s\" has the marks of %s, which are not supported", piece->path, tool),
+				 errhint("Split it into .up.sql and .down.sql, or write \"-- migrate:up\" and \"-- migrate:down\" instead; format files takes it whole.")));
+}
+
+/* Flyway's undo and baseline scripts are no migrations of their own. */
+static void
+refuse_flyway(List *pieces)
+{
+	const char *version = NULL;
+	ListCell   *lc;
+
+	foreach(lc, pieces)
+	{
+		const Piece *piece = lfirst(lc);
+
+		if (piece->version[0] == 'V')
+			version = piece->path;
+	}
+	foreach(lc, pieces)
+	{
+		const Piece *piece = lfirst(lc);
+
+		if (version && (piece->version[0] == 'U' || piece->version[0] == 'B') && strstr(piece->path, "__"))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("file \"%s\" beside \"%s\" looks like %s of Flyway, which is not supported",
+							piece->path, version,
+							piece->version[0] == 'U' ? "an undo script" : "a baseline"),
+					 piece->version[0] == 'U' ?
+					 errhint("Name it as its versioned file, with .down.sql at the end.") :
+					 errhint("Leave it out.")));
+	}
+}
+
 /* --- pieces to migrations --- */
 
 static Migration *
@@ -367,7 +411,11 @@ pieces_of_text(Piece *piece, MigFormat format)
 		piece->role = ROLE_WHOLE;
 	if (format == MIG_FORMAT_ANNOTATED ? piece->role == ROLE_METADATA :
 		!(format == MIG_FORMAT_AUTO && piece->role == ROLE_WHOLE && mig_annotated_is(piece->text)))
+	{
+		if (format == MIG_FORMAT_AUTO && piece->role == ROLE_WHOLE && piece->version)
+			refuse_foreign(piece);
 		return piece->version ? list_make1(piece) : NIL;
+	}
 
 	foreach(lc, mig_annotated_read(piece->text, piece->path, piece->version, piece->name))
 	{
@@ -466,6 +514,8 @@ mig_load_files(List *files, List *ignored, MigFormat format)
 			ignored = lappend(ignored, file->path);
 		pieces = list_concat(pieces, found);
 	}
+	if (format == MIG_FORMAT_AUTO)
+		refuse_flyway(pieces);
 	migrations = join_all(pieces);
 	names = names_of(ignored, &count);
 	if (migrations == NIL)

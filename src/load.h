@@ -47,6 +47,11 @@ extern List *mig_read_directory(const char *path, List **ignored);
 /* Could a file of that path be part of a migration? */
 extern bool mig_load_wants(const char *path);
 
+/* --- load_foreign.c --- */
+
+/* The tool whose marks divide a file into a way there and a way back; NULL if there are none. */
+extern const char *mig_foreign_mark(const char *text);
+
 /* --- load_annotated.c --- */
 
 /* Does a line of the text begin with a mark of the annotated format? */

@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 
 #include "catalog.h"
 #include "compat.h"
@@ -82,32 +83,49 @@ check_requires(const Migration *m)
 	}
 }
 
+/* The statements are not needed, and those of a large file take much memory. */
+static void
+parse_only(const char *sql, const char *what)
+{
+	MemoryContext parsed = AllocSetContextCreate(CurrentMemoryContext, "parsed migration",
+												 ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(parsed);
+
+	(void) mig_parse(sql, what);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(parsed);
+}
+
+/* Is an error one of the text, and not of the server? */
+static bool
+is_mistake(const ErrorData *edata)
+{
+	int			category = ERRCODE_TO_CATEGORY(edata->sqlerrcode);
+
+	return category == ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR) ||
+		category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_FEATURE_NOT_SUPPORTED;
+}
+
 /*
- * Parse one direction.  A folder is a history, and nobody may ever have run
- * its older downs: there a mistake is a WARNING, and false is returned, so
- * that it keeps nobody from loading the rest.  Only the parser runs, which
- * leaves nothing behind but memory.
+ * Parse a down.  A folder is a history, and nobody may ever have run its
+ * older downs: there a mistake is a WARNING, and false is returned, so that
+ * it keeps nobody from loading the rest.  Only the parser runs, which leaves
+ * nothing behind but memory.
  */
 static bool
-check_sql(const Migration *m, const char *direction, const char *sql, bool lenient)
+check_down(const char *sql, const char *what, bool history)
 {
-	char	   *what = psprintf("%s of migration \"%s\"", direction, m->version);
 	MemoryContext context = CurrentMemoryContext;
 	ErrorData  *volatile edata = NULL;
 
-	if (sql == NULL)
-		return true;
-	if (!lenient)
-	{
-		(void) mig_parse(sql, what);
-		return true;
-	}
 	PG_TRY();
 	{
-		(void) mig_parse(sql, what);
+		parse_only(sql, what);
 	}
 	PG_CATCH();
 	{
+		if (!history)
+			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		edata = CopyErrorData();
 		FlushErrorState();
@@ -115,10 +133,8 @@ check_sql(const Migration *m, const char *direction, const char *sql, bool lenie
 	PG_END_TRY();
 	if (edata == NULL)
 		return true;
-	if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR) &&
-		ERRCODE_TO_CATEGORY(edata->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
-		ERRCODE_TO_CATEGORY(edata->sqlerrcode) != ERRCODE_FEATURE_NOT_SUPPORTED)
-		ReThrowError(edata);	/* no mistake in the text */
+	if (!is_mistake(edata))
+		ReThrowError(edata);
 	ereport(WARNING,
 			(errcode(edata->sqlerrcode),
 			 errmsg("%s cannot run: %s", what, edata->message),
@@ -127,6 +143,17 @@ check_sql(const Migration *m, const char *direction, const char *sql, bool lenie
 			 internalerrposition(edata->internalpos),
 			 errcontext("%.*s", (int) strcspn(edata->context, "\n"), edata->context)));
 	return false;
+}
+
+/* Parse all parts; false if down cannot be. */
+static bool
+check_sql(const Migration *m, bool history)
+{
+	parse_only(m->up, psprintf("up of migration \"%s\"", m->version));
+	if (m->verify)
+		parse_only(m->verify, psprintf("verify of migration \"%s\"", m->version));
+	return m->down == NULL ||
+		check_down(m->down, psprintf("down of migration \"%s\"", m->version), history);
 }
 
 /*
@@ -196,9 +223,7 @@ check_migration(Migration *m, bool history)
 	m->up = mig_skip_bom(m->up);
 	m->down = m->down ? mig_skip_bom(m->down) : NULL;
 	m->verify = m->verify ? mig_skip_bom(m->verify) : NULL;
-	(void) check_sql(m, "up", m->up, false);
-	(void) check_sql(m, "verify", m->verify, false);
-	fill_checksums(m, check_sql(m, "down", m->down, history));
+	fill_checksums(m, check_sql(m, history));
 	m->owner = GetUserNameFromId(GetUserId(), false);
 	m->search_path = pstrdup(GetConfigOption("search_path", false, false));
 	m->state = MIG_PENDING;
@@ -271,7 +296,10 @@ merged(List *registered, List *migrations, MigGraph *added)
 	return all;
 }
 
-/* Another name or file of a migration whose content stays: kept if the role may write it. */
+/*
+ * Another name or file of a migration whose content stays: kept if the role
+ * may write it.  One that runs has its row locked for as long as a step takes.
+ */
 static void
 rename_migration(const Migration *old, Migration *m, MigRegistered *done)
 {
@@ -280,7 +308,8 @@ rename_migration(const Migration *old, Migration *m, MigRegistered *done)
 
 	if (!renamed && strcmp(old->origin, m->origin) == 0)
 		return;
-	if (!mig_can_become(GetUserId(), get_role_oid(old->owner, true)))
+	if (old->state == MIG_RUNNING || old->state == MIG_COMPLETING || old->state == MIG_ROLLING_BACK ||
+		!mig_can_become(GetUserId(), get_role_oid(old->owner, true)))
 		return;
 	full = mig_catalog_get(old->version, true);
 	if (m->name)
