@@ -157,6 +157,7 @@ SELECT public.accepts('schema', 'CREATE SCHEMA s CREATE TABLE t (id int) CREATE 
 SELECT public.accepts('history', 'INSERT INTO schema_migrations (version) VALUES (''0001'')');
 SELECT public.accepts('unicode', E'SELECT U&''\\00e4'', U&"d\\0061t\\+000061", E''\\x41'', B''01'', ''ä''''ö''');
 SELECT public.accepts('continued', E'SELECT ''a''\n''b;''; SELECT 1');
+SELECT public.accepts('long name', 'CREATE TABLE ' || repeat('t', 70) || ' (id int)');
 SELECT public.accepts('copy', 'COPY a FROM ''/file''; COPY a TO STDOUT; COPY a FROM PROGRAM ''cat''');
 -- where a statement begins and ends, seen by the line of what follows
 SELECT version, public.fails(format('SELECT migrate.register(''0030'', %L)', up || E';\nCOPY a FROM STDIN'))

@@ -231,6 +231,27 @@ check_migration(Migration *m, bool history)
 	error_context_stack = callback.previous;
 }
 
+/*
+ * The scanner tells each time it sees it that it cuts a long name off; here,
+ * where a text is scanned several times and nothing is run, nobody needs that.
+ */
+static void
+check_all(List *migrations, bool history)
+{
+	int			level = NewGUCNestLevel();
+	ListCell   *lc;
+
+	if (client_min_messages < WARNING)
+		(void) set_config_option("client_min_messages", "warning", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	foreach(lc, migrations)
+	{
+		CHECK_FOR_INTERRUPTS();
+		check_migration(lfirst(lc), history);
+	}
+	AtEOXact_GUC(false, level);
+}
+
 /* --- what is registered already --- */
 
 static void
@@ -461,12 +482,7 @@ mig_register_all(List *migrations, bool folder, bool prune)
 	ListCell   *lc;
 
 	mig_check_primary("register a migration");
-	foreach(lc, migrations)
-	{
-		CHECK_FOR_INTERRUPTS();
-		check_migration(lfirst(lc), folder);
-	}
-
+	check_all(migrations, folder);
 	lock_registry();
 	registered = mig_catalog_list();
 	old = mig_graph_make(registered);
