@@ -13,6 +13,7 @@
 #define MIGRATE_CLASSIFY_H
 
 #include "migrate.h"
+#include "overlay.h"
 
 /* Where a statement may run. */
 typedef enum MigPlace
@@ -30,11 +31,22 @@ typedef struct MigEffect
 	bool		writes_rows;	/* INSERT, UPDATE, DELETE, MERGE, COPY, ... */
 	bool		scans;			/* reads all rows of relation under its lock */
 	bool		rewrites;		/* copies relation to a new file */
+	bool		builds;			/* builds an index on relation: also scans */
 	bool		contract;		/* breaks clients that know the old shape */
+	bool		block_only;		/* means something only inside a BEGIN block */
+	bool		keeps_block;	/* LOCK TABLE and the like: a block that has it is not split */
+	bool		made_only;		/* all that it changes was made by this migration */
 	char	   *relation;		/* qualified; the one that it is about, or NULL */
 	LOCKMODE	lock;			/* on relation */
 	List	   *locks;			/* of MigLock: every relation, relation included */
-	char	   *creates;		/* qualified name of the relation that it makes, or NULL */
+	List	   *changes;		/* of MigChange: for the overlay */
+	List	   *makes;			/* of char *: keys of objects that it makes ... */
+	List	   *drops;			/* ... and drops: "view public.v"; see contract */
+	List	   *words;			/* of char *: names that break with it, bare */
+	List	   *touches;		/* of char *: bare names of what it changes or makes */
+	char	   *enum_label;		/* value that ALTER TYPE ... ADD VALUE adds */
+	char	   *rests;			/* "step 2 of 0001", or NULL */
+	char	   *command;		/* what to send instead of the text, or NULL */
 	char	   *object;			/* index etc. made or dropped at top level, qualified */
 	char	   *undo;			/* SQL; "" nothing to undo; NULL irreversible */
 	int64		rows;			/* -1 */
@@ -43,19 +55,11 @@ typedef struct MigEffect
 } MigEffect;
 
 /*
- * What earlier statements of the same migration have made, changed or
- * dropped, so that later ones can be judged before any has run.
+ * Judge a statement after those that the overlay has seen.  Errors, all with
+ * position: 42P01 and 3F000 for a relation or schema that neither exists nor
+ * is made before, 42703 for a column, 55P03 naming the holder of a relation
+ * that is locked.
  */
-typedef struct MigOverlay
-{
-	List	   *created;		/* of char *, qualified relation names */
-	List	   *dropped;		/* of char *, qualified relation names */
-	List	   *schemas;		/* of char *, created schemas */
-	List	   *enum_types;		/* of char *, types that got a new value */
-	bool		opaque;			/* anything may exist since */
-} MigOverlay;
-
 extern MigEffect *mig_classify(const MigStatement *stmt, const MigOverlay *overlay);
-extern void mig_overlay_add(MigOverlay *overlay, const MigStatement *stmt, const MigEffect *effect);
 
 #endif							/* MIGRATE_CLASSIFY_H */

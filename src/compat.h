@@ -13,10 +13,12 @@
 
 #include "access/xact.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/lock.h"
@@ -227,5 +229,45 @@ mig_can_use_schema(Oid schema, Oid role)
 #ifndef pg_noreturn
 #define pg_noreturn pg_attribute_noreturn()
 #endif
+
+/* 17: ALTER COLUMN ... SET EXPRESSION (commit 5d06e99a3cfc) */
+static inline bool
+mig_is_set_expression(const AlterTableCmd *cmd)
+{
+#if PG_VERSION_NUM >= 170000
+	return cmd->subtype == AT_SetExpression;
+#else
+	return false;
+#endif
+}
+
+/* 18: GRANT and REVOKE lock the table (commit 44ce4e1593b1) */
+#if PG_VERSION_NUM >= 180000
+#define MIG_GRANT_LOCK AccessShareLock
+#else
+#define MIG_GRANT_LOCK NoLock
+#endif
+
+/* 18: generated columns may be virtual (commit 83ea6c54025b) */
+static inline bool
+mig_is_stored(const Constraint *generated)
+{
+#if PG_VERSION_NUM >= 180000
+	return generated->generated_kind == ATTRIBUTE_GENERATED_STORED;
+#else
+	return true;
+#endif
+}
+
+/* 18: constraints may be not enforced (commits ca87c415e2fc, eec0040c4bcd) */
+static inline bool
+mig_is_enforced(const Constraint *constraint)
+{
+#if PG_VERSION_NUM >= 180000
+	return constraint->is_enforced;
+#else
+	return true;
+#endif
+}
 
 #endif							/* MIGRATE_COMPAT_H */

@@ -69,12 +69,4 @@ extern bool mig_ladder_take(List *locks, MigLadder *ladder);
  */
 extern void mig_ladder_raise(const MigLadder *ladder);
 
-/*
- * Who holds or waits for something that conflicts with mode on relid, as text
- * for messages: "pid 4711 (app, idle in transaction, transaction open for 5
- * min: SELECT ...), ...".  NULL if it is nobody.  Of others than the current
- * role may see in pg_stat_activity only the pid is told.
- */
-extern char *mig_lock_holders(Oid relid, LOCKMODE mode);
-
 #endif							/* MIGRATE_LOCK_H */

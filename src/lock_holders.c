@@ -15,7 +15,6 @@
 
 #include <ctype.h>
 
-#include "lock.h"
 #include "lock_holders.h"
 #include "compat.h"
 #include "words.h"

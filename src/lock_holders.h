@@ -3,7 +3,7 @@
  * lock_holders.h
  *	  Who holds a lock that we want, and may we queue for it?
  *
- * Layer 3, for the ladder.  Reads shared memory only; what it says may be out
+ * Layer 1, for planner and ladder.  Reads shared memory only; what it says may be out
  * of date as soon as it is said.
  *
  *-------------------------------------------------------------------------
@@ -22,5 +22,13 @@ extern void mig_holders_refresh(void);
  * must not be cancelled?
  */
 extern bool mig_holders_are_slow(Oid relid, LOCKMODE mode, int limit);
+
+/*
+ * Who holds or waits for something that conflicts with mode on relid, as text
+ * for messages: "pid 4711 (app, idle in transaction, transaction open for 5
+ * min: SELECT ...), ...".  NULL if it is nobody.  Of others than the current
+ * role may see in pg_stat_activity only the pid is told.
+ */
+extern char *mig_lock_holders(Oid relid, LOCKMODE mode);
 
 #endif							/* MIGRATE_LOCK_HOLDERS_H */

@@ -29,12 +29,15 @@ typedef struct MigPlanContext
 	bool		as_written;		/* options.transaction = 'as_written' */
 	bool		complete;		/* no old client is left to protect */
 	List	   *rates;			/* of MigRate * */
+	struct MigOverlay *overlay; /* what earlier plans make; NULL: nothing */
 } MigPlanContext;
 
 /*
  * Plan sql against the live catalog, under the search_path in force.
- * Errors: those of mig_parse; 42601 for a BEGIN that is never committed;
- * 55P03 naming the holder when a relation is locked by somebody.
+ * Errors: those of mig_parse and mig_classify; 42601 for a BEGIN that is never
+ * committed; 25001 for a statement that the server refuses in a transaction
+ * block, in a block that cannot be split; 25P01 for a savepoint outside of
+ * one; 0A000 for PREPARE TRANSACTION.
  */
 extern MigPlan *mig_plan_build(const char *sql, const MigPlanContext *context);
 

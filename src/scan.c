@@ -75,3 +75,16 @@ mig_scan_is(const MigScan *scan, const char *word)
 	return scan->length == (int) strlen(word) &&
 		pg_strncasecmp(mig_scan_text(scan), word, scan->length) == 0;
 }
+
+const char *
+mig_scan_word(const MigScan *scan)
+{
+	const char *text = mig_scan_text(scan);
+
+	if (scan->token >= KEYWORD_BASE)
+		return scan->value.keyword;
+	if (text[0] == '"' || text[0] == '_' || isalpha((unsigned char) text[0]) ||
+		IS_HIGHBIT_SET(text[0]))
+		return text[strlen(text) - 1] == '\'' ? NULL : scan->value.str;
+	return NULL;
+}

@@ -35,6 +35,9 @@ extern int	mig_scan_keyword(const char *word);
 /* The current token as it stands in the text; valid until the next one. */
 extern const char *mig_scan_text(const MigScan *scan);
 
+/* The name that the current token is, folded and without quotes; NULL if it is none. */
+extern const char *mig_scan_word(const MigScan *scan);
+
 /*
  * Is the current token that word: a keyword of any kind, or a name without
  * quotes, in any case?  The word is given in lower case.

@@ -12,11 +12,12 @@ my @order = (
 	# 4
 	'launcher', 'waiting', 'worker*',
 	# 3
-	'inline', 'serve', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock_holders', 'lock',
+	'inline', 'serve', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock',
 	# 2
 	'register', 'load*', 'tar', 'catalog*', 'events', 'query', 'exec', 'session*',
 	# 1
-	'targets', 'graph', 'plan*', 'classify*', 'effect*', 'parse', 'scan', 'version', 'sqlgen', 'settings', 'window',
+	'targets', 'graph', 'plan*', 'classify*', 'effect*', 'undo', 'relation', 'overlay', 'lock_holders',
+	'parse', 'sqlgen', 'scan', 'version', 'settings', 'window',
 	# 0
 	'words', 'migrate.h', 'compat');
 

@@ -1,0 +1,649 @@
+/*-------------------------------------------------------------------------
+ *
+ * effect_alter.c
+ *	  ALTER TABLE, and what is spelled like it: ALTER INDEX, VIEW, SEQUENCE ...
+ *
+ * The server says which lock a list of subcommands takes on the table
+ * (AlterTableGetLockLevel).  It knows nothing of other relations: children,
+ * partitions, the other side of foreign keys.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/partition.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_constraint.h"
+#include "commands/tablecmds.h"
+#include "lib/stringinfo.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "effect.h"
+#include "relation.h"
+#include "sqlgen.h"
+#include "undo.h"
+
+typedef struct Alter
+{
+	MigWork    *work;
+	AlterTableStmt *stmt;
+	MigName    *name;
+	LOCKMODE	mode;			/* on the table */
+	List	   *undo;			/* of char *, last one first: subcommands, or whole statements that begin with ALTER TABLE */
+	bool		irreversible;
+} Alter;
+
+typedef struct Column
+{
+	bool		exists;			/* in the catalog */
+	bool		made;			/* by this migration */
+	AttrNumber	number;
+	bool		not_null;
+} Column;
+
+/* --- undo --- */
+
+static void pg_attribute_printf(2, 3)
+undo_by(Alter *alter, const char *format,...)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&buf, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&buf, needed);
+	}
+	alter->undo = lcons(buf.data, alter->undo);
+}
+
+static void
+undo_by_statement(Alter *alter, char *statement)
+{
+	if (statement == NULL)
+		alter->irreversible = true;
+	else
+		alter->undo = lcons(statement, alter->undo);
+}
+
+static const char *
+object_word(ObjectType type)
+{
+	switch (type)
+	{
+		case OBJECT_INDEX:
+			return "INDEX";
+		case OBJECT_VIEW:
+			return "VIEW";
+		case OBJECT_MATVIEW:
+			return "MATERIALIZED VIEW";
+		case OBJECT_SEQUENCE:
+			return "SEQUENCE";
+		case OBJECT_FOREIGN_TABLE:
+			return "FOREIGN TABLE";
+		default:
+			return "TABLE";
+	}
+}
+
+/* Subcommands share an ALTER as long as no whole statement comes between. */
+static char *
+compose_undo(Alter *alter)
+{
+	StringInfoData buf;
+	bool		open = false;
+	ListCell   *lc;
+
+	if (alter->irreversible)
+		return NULL;
+	initStringInfo(&buf);
+	foreach(lc, alter->undo)
+	{
+		char	   *part = lfirst(lc);
+
+		if (strncmp(part, "ALTER TABLE ", strlen("ALTER TABLE ")) == 0)
+		{
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? "; " : "", part);
+			open = false;
+			continue;
+		}
+		if (open)
+			appendStringInfo(&buf, ", %s", part);
+		else
+			appendStringInfo(&buf, "%sALTER %s IF EXISTS %s %s", buf.len > 0 ? "; " : "",
+							 object_word(alter->stmt->objtype), alter->name->text, part);
+		open = true;
+	}
+	return buf.data;
+}
+
+/* --- columns --- */
+
+static char *
+column_key(const Alter *alter, const char *colname)
+{
+	return psprintf("%s.%s", alter->name->text, mig_sql_name(colname));
+}
+
+static Column
+column_find(const Alter *alter, const char *colname)
+{
+	Column		column = {0};
+	HeapTuple	tuple;
+
+	column.made = alter->name->created ||
+		mig_overlay_made(alter->work->overlay, psprintf("column %s", column_key(alter, colname)));
+	if (!OidIsValid(alter->name->relid))
+		return column;
+	tuple = SearchSysCacheAttName(alter->name->relid, colname);
+	if (HeapTupleIsValid(tuple))
+	{
+		column.exists = true;
+		column.number = ((Form_pg_attribute) GETSTRUCT(tuple))->attnum;
+		column.not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+		ReleaseSysCache(tuple);
+	}
+	return column;
+}
+
+static bool
+adds_column(const Alter *alter, const char *colname)
+{
+	ListCell   *lc;
+
+	foreach(lc, alter->stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_AddColumn &&
+			strcmp(castNode(ColumnDef, cmd->def)->colname, colname) == 0)
+			return true;
+	}
+	return false;
+}
+
+static Column
+column_require(Alter *alter, const char *colname)
+{
+	Column		column = column_find(alter, colname);
+
+	if (!column.made && !adds_column(alter, colname))
+		mig_effect_require_column(alter->work, alter->name, colname, alter->stmt->relation);
+	return column;
+}
+
+/* --- subcommands on columns --- */
+
+static void
+judge_add_column(Alter *alter, AlterTableCmd *cmd)
+{
+	ColumnDef  *def = castNode(ColumnDef, cmd->def);
+	ListCell   *lc;
+
+	if (cmd->missing_ok && OidIsValid(alter->name->relid) &&
+		column_find(alter, def->colname).exists)
+	{
+		mig_effect_note(alter->work, "column \"%s\" exists already", def->colname);
+		return;
+	}
+	mig_effect_add_column(alter->work, alter->name, def);
+	foreach(lc, def->constraints)
+		mig_effect_references(alter->work, alter->name, lfirst_node(Constraint, lc));
+	mig_effect_makes_object(alter->work, "column", column_key(alter, def->colname));
+	if (cmd->missing_ok && alter->name->touched && !alter->name->created)
+		alter->irreversible = true; /* who knows whether it was there */
+	else
+		undo_by(alter, "DROP COLUMN IF EXISTS %s", mig_sql_name(def->colname));
+}
+
+static void
+judge_drop_column(Alter *alter, AlterTableCmd *cmd)
+{
+	Column		column = cmd->missing_ok ? column_find(alter, cmd->name) : column_require(alter, cmd->name);
+	ListCell   *lc;
+
+	if (column.made)
+		return;
+	if (cmd->missing_ok && !column.exists && !alter->name->touched)
+	{
+		mig_effect_note(alter->work, "column \"%s\" does not exist", cmd->name);
+		return;
+	}
+	mig_effect_breaks(alter->work, alter->name->relname);
+	alter->irreversible = true;
+	if (!column.exists)
+		return;
+	foreach(lc, mig_relation_foreign_keys(alter->name->relid))
+	{
+		MigForeignKey *key = lfirst(lc);
+
+		if (key->from == alter->name->relid && list_member_int(key->from_columns, column.number))
+			mig_effect_lock_oid(alter->work, key->to, AccessExclusiveLock);
+		else if (key->to == alter->name->relid && list_member_int(key->to_columns, column.number))
+			mig_effect_lock_oid(alter->work, key->from, AccessExclusiveLock);
+	}
+}
+
+static void
+judge_default(Alter *alter, AlterTableCmd *cmd)
+{
+	Column		column = column_require(alter, cmd->name);
+	char	   *before;
+
+	if (column.made)
+		return;
+	if (!column.exists)
+	{
+		alter->irreversible = true;
+		return;
+	}
+	before = mig_undo_default(alter->name->relid, column.number);
+	if (before)
+		undo_by(alter, "ALTER COLUMN %s SET DEFAULT %s", mig_sql_name(cmd->name), before);
+	else if (cmd->def)
+		undo_by(alter, "ALTER COLUMN %s DROP DEFAULT", mig_sql_name(cmd->name));
+}
+
+static void
+judge_not_null(Alter *alter, AlterTableCmd *cmd, bool set)
+{
+	Column		column = column_require(alter, cmd->name);
+
+	if (column.made)
+		return;
+	if (!column.exists)
+	{
+		alter->irreversible = true;
+		return;
+	}
+	if (set == column.not_null)
+		return;
+	if (set && !mig_relation_proves_not_null(alter->name->relid, column.number))
+		alter->work->effect->scans = true;
+	undo_by(alter, "ALTER COLUMN %s %s NOT NULL", mig_sql_name(cmd->name), set ? "DROP" : "SET");
+}
+
+static void
+judge_type(Alter *alter, AlterTableCmd *cmd)
+{
+	Column		column = column_require(alter, cmd->name);
+
+	mig_effect_alter_type(alter->work, alter->name, cmd);
+	alter->irreversible |= !column.made;
+}
+
+static void
+judge_other_column(Alter *alter, AlterTableCmd *cmd)
+{
+	Column		column = {0};
+
+	if (cmd->name && !cmd->missing_ok)
+		column = column_require(alter, cmd->name);
+	else if (cmd->name)
+		column = column_find(alter, cmd->name);
+	if (mig_is_set_expression(cmd) && column.exists &&
+		get_attgenerated(alter->name->relid, column.number) == ATTRIBUTE_GENERATED_STORED)
+		mig_effect_rewrites(alter->work);
+	if (cmd->subtype == AT_AddIdentity)
+		undo_by(alter, "ALTER COLUMN %s DROP IDENTITY IF EXISTS", mig_sql_name(cmd->name));
+	else
+		alter->irreversible |= !column.made;
+}
+
+/* --- constraints --- */
+
+static char *
+constraint_key(const Alter *alter, const char *conname)
+{
+	return psprintf("%s.%s", alter->name->text, mig_sql_name(conname));
+}
+
+static void
+judge_add_constraint(Alter *alter, AlterTableCmd *cmd)
+{
+	Constraint *con = castNode(Constraint, cmd->def);
+	MigEffect  *effect = alter->work->effect;
+	bool		validates = !con->skip_validation && mig_is_enforced(con);
+
+	mig_effect_references(alter->work, alter->name, con);
+	switch (con->contype)
+	{
+		case CONSTR_PRIMARY:
+		case CONSTR_UNIQUE:
+		case CONSTR_EXCLUSION:
+			if (con->indexname == NULL)
+				effect->builds = true;
+			break;
+		default:
+			effect->scans |= validates;
+			break;
+	}
+	if (con->conname == NULL)
+	{
+		alter->irreversible = true;
+		return;
+	}
+	mig_effect_makes_object(alter->work, "constraint", constraint_key(alter, con->conname));
+	if (con->indexname && mig_overlay_find(alter->work->overlay, alter->name->nspname, con->indexname)->relid != InvalidOid)
+		alter->irreversible = true; /* the index was there before, and would go with it */
+	else
+		undo_by(alter, "DROP CONSTRAINT IF EXISTS %s", mig_sql_name(con->conname));
+}
+
+static void
+judge_drop_constraint(Alter *alter, AlterTableCmd *cmd)
+{
+	MigConstraint con;
+	bool		made = mig_overlay_made(alter->work->overlay,
+										psprintf("constraint %s", constraint_key(alter, cmd->name)));
+
+	mig_effect_drops_object(alter->work, "constraint", constraint_key(alter, cmd->name));
+	if (made)
+		return;
+	if (!OidIsValid(alter->name->relid) ||
+		!mig_relation_constraint(alter->name->relid, cmd->name, &con))
+	{
+		if (!cmd->missing_ok)
+			alter->irreversible = true;
+		return;
+	}
+	if (con.contype == CONSTRAINT_FOREIGN)
+		mig_effect_lock_oid(alter->work, con.refers_to, AccessExclusiveLock);
+	if (con.contype == CONSTRAINT_UNIQUE || con.contype == CONSTRAINT_PRIMARY)
+	{
+		mig_effect_breaks(alter->work, alter->name->relname);
+		if (OidIsValid(con.index))
+			mig_effect_lock_oid(alter->work, con.index, AccessExclusiveLock);
+	}
+	undo_by_statement(alter, mig_undo_constraint(alter->name->relid, con.oid));
+}
+
+static void
+judge_validate(Alter *alter, AlterTableCmd *cmd)
+{
+	MigConstraint con;
+
+	if (!OidIsValid(alter->name->relid) ||
+		!mig_relation_constraint(alter->name->relid, cmd->name, &con))
+	{
+		alter->work->effect->scans = true;
+		return;
+	}
+	if (con.validated)
+		return;
+	alter->work->effect->scans = true;
+	if (con.contype == CONSTRAINT_FOREIGN)
+		mig_effect_lock_oid(alter->work, con.refers_to, RowShareLock);
+}
+
+/* --- partitions and parents --- */
+
+static void
+judge_attach(Alter *alter, AlterTableCmd *cmd)
+{
+	PartitionCmd *partition = castNode(PartitionCmd, cmd->def);
+	MigName    *other = mig_effect_name(alter->work, partition->name, false);
+	Oid			default_partition = InvalidOid;
+
+	mig_effect_lock(alter->work, other, AccessExclusiveLock);
+	mig_effect_lock_children(alter->work, other, AccessExclusiveLock);
+	if (alter->stmt->objtype == OBJECT_INDEX)
+	{
+		alter->irreversible = true;
+		return;
+	}
+	if (alter->name->relkind == RELKIND_PARTITIONED_TABLE && OidIsValid(alter->name->relid))
+		default_partition = get_default_partition_oid(alter->name->relid);
+	if (OidIsValid(default_partition))
+		mig_effect_lock_oid(alter->work, default_partition, AccessExclusiveLock);
+	if (!other->created)
+	{
+		alter->work->effect->scans = true;
+		mig_effect_note(alter->work, "%s is searched for rows outside of its bounds%s", other->text,
+						OidIsValid(default_partition) ? ", and so is the default partition" : "");
+	}
+	undo_by(alter, "DETACH PARTITION %s", other->text);
+}
+
+static void
+judge_detach(Alter *alter, AlterTableCmd *cmd)
+{
+	PartitionCmd *partition = castNode(PartitionCmd, cmd->def);
+	MigName    *other = mig_effect_name(alter->work, partition->name, false);
+	char	   *bound = OidIsValid(other->relid) ? mig_undo_bound(other->relid) : NULL;
+
+	mig_effect_lock(alter->work, other, AccessExclusiveLock);
+	if (partition->concurrent)
+	{
+		mig_effect_top_level(alter->work, MIG_STEP_DETACH);
+		alter->work->effect->object = other->text;
+	}
+	if (bound)
+		undo_by(alter, "ATTACH PARTITION %s %s", other->text, bound);
+	else
+		alter->irreversible = true;
+}
+
+static void
+judge_inherit(Alter *alter, AlterTableCmd *cmd)
+{
+	bool		add = cmd->subtype == AT_AddInherit;
+	MigName    *parent = mig_effect_name(alter->work, castNode(RangeVar, cmd->def), false);
+
+	mig_effect_lock(alter->work, parent, add ? ShareUpdateExclusiveLock : AccessShareLock);
+	undo_by(alter, "%s %s", add ? "NO INHERIT" : "INHERIT", parent->text);
+}
+
+/* --- the rest --- */
+
+static void
+judge_row_security(Alter *alter, AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_EnableRowSecurity:
+			undo_by(alter, "DISABLE ROW LEVEL SECURITY");
+			break;
+		case AT_DisableRowSecurity:
+			undo_by(alter, "ENABLE ROW LEVEL SECURITY");
+			break;
+		case AT_ForceRowSecurity:
+			undo_by(alter, "NO FORCE ROW LEVEL SECURITY");
+			break;
+		default:
+			undo_by(alter, "FORCE ROW LEVEL SECURITY");
+			break;
+	}
+}
+
+static void
+judge_owner(Alter *alter)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(alter->name->relid));
+	char	   *owner = NULL;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = GetUserNameFromId(((Form_pg_class) GETSTRUCT(tuple))->relowner, true);
+		ReleaseSysCache(tuple);
+	}
+	if (owner)
+		undo_by(alter, "OWNER TO %s", mig_sql_name(owner));
+	else
+		alter->irreversible = true;
+}
+
+static void
+judge_logged(Alter *alter, AlterTableCmd *cmd)
+{
+	bool		logged = cmd->subtype == AT_SetLogged;
+	char		persistence = OidIsValid(alter->name->relid) ?
+		get_rel_persistence(alter->name->relid) : 0;
+
+	if (persistence == (logged ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED))
+		return;
+	mig_effect_rewrites(alter->work);
+	undo_by(alter, "SET %s", logged ? "UNLOGGED" : "LOGGED");
+}
+
+static void
+judge_cmd(Alter *alter, AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddColumn:
+			judge_add_column(alter, cmd);
+			break;
+		case AT_DropColumn:
+			judge_drop_column(alter, cmd);
+			break;
+		case AT_ColumnDefault:
+			judge_default(alter, cmd);
+			break;
+		case AT_SetNotNull:
+		case AT_DropNotNull:
+			judge_not_null(alter, cmd, cmd->subtype == AT_SetNotNull);
+			break;
+		case AT_AlterColumnType:
+			judge_type(alter, cmd);
+			break;
+		case AT_DropExpression:
+		case AT_SetStatistics:
+		case AT_SetOptions:
+		case AT_ResetOptions:
+		case AT_SetStorage:
+		case AT_SetCompression:
+		case AT_AddIdentity:
+		case AT_SetIdentity:
+		case AT_DropIdentity:
+			judge_other_column(alter, cmd);
+			break;
+		case AT_AddConstraint:
+			judge_add_constraint(alter, cmd);
+			break;
+		case AT_DropConstraint:
+			judge_drop_constraint(alter, cmd);
+			break;
+		case AT_ValidateConstraint:
+			judge_validate(alter, cmd);
+			break;
+		case AT_AttachPartition:
+			judge_attach(alter, cmd);
+			break;
+		case AT_DetachPartition:
+			judge_detach(alter, cmd);
+			break;
+		case AT_AddInherit:
+		case AT_DropInherit:
+			judge_inherit(alter, cmd);
+			break;
+		case AT_EnableRowSecurity:
+		case AT_DisableRowSecurity:
+		case AT_ForceRowSecurity:
+		case AT_NoForceRowSecurity:
+			judge_row_security(alter, cmd);
+			break;
+		case AT_ChangeOwner:
+			judge_owner(alter);
+			break;
+		case AT_SetLogged:
+		case AT_SetUnLogged:
+			judge_logged(alter, cmd);
+			break;
+		case AT_SetAccessMethod:
+			mig_effect_rewrites(alter->work);
+			alter->irreversible = true;
+			break;
+		case AT_SetTableSpace:
+			alter->work->effect->rewrites = true;	/* a copy block by block */
+			alter->irreversible = true;
+			break;
+		default:
+			if (mig_is_set_expression(cmd))
+				judge_other_column(alter, cmd);
+			else
+				alter->irreversible = true;
+			break;
+	}
+}
+
+/* Does the server go on to the children?  (ATPrepCmd in tablecmds.c) */
+static bool
+recurses(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddColumn:
+		case AT_DropColumn:
+		case AT_ColumnDefault:
+		case AT_SetNotNull:
+		case AT_DropNotNull:
+		case AT_DropExpression:
+		case AT_SetStatistics:
+		case AT_SetStorage:
+		case AT_AlterColumnType:
+		case AT_AddConstraint:
+		case AT_DropConstraint:
+		case AT_ValidateConstraint:
+		case AT_AlterConstraint:
+		case AT_EnableTrig:
+		case AT_EnableAlwaysTrig:
+		case AT_EnableReplicaTrig:
+		case AT_EnableTrigAll:
+		case AT_EnableTrigUser:
+		case AT_DisableTrig:
+		case AT_DisableTrigAll:
+		case AT_DisableTrigUser:
+			return true;
+		default:
+			return mig_is_set_expression(cmd);
+	}
+}
+
+void
+mig_effect_alter_table(MigWork *work, Node *node)
+{
+	AlterTableStmt *stmt = castNode(AlterTableStmt, node);
+	Alter		alter = {work, stmt};
+	bool		tree = false;
+	ListCell   *lc;
+
+	if (stmt->objtype == OBJECT_TYPE)
+	{
+		mig_effect_changes_object(work, "type",
+								  mig_overlay_target(work->overlay, stmt->relation->schemaname,
+													 stmt->relation->relname, false)->text);
+		return;
+	}
+	alter.name = mig_effect_name(work, stmt->relation, stmt->missing_ok);
+	if (!alter.name->known && stmt->missing_ok && !mig_overlay_opaque(work->overlay))
+	{
+		work->effect->relation = alter.name->text;
+		work->effect->undo = "";
+		mig_effect_note(work, "%s does not exist", alter.name->text);
+		return;
+	}
+	alter.mode = AlterTableGetLockLevel(stmt->cmds);
+	mig_effect_about(work, alter.name, alter.mode);
+	foreach(lc, stmt->cmds)
+	{
+		judge_cmd(&alter, lfirst_node(AlterTableCmd, lc));
+		tree |= recurses(lfirst_node(AlterTableCmd, lc));
+	}
+	if (tree && stmt->relation->inh)
+		mig_effect_lock_children(work, alter.name, alter.mode);
+	mig_effect_change(work, MIG_ALTERS, alter.name);
+	work->effect->undo = compose_undo(&alter);
+}

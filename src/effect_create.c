@@ -1,0 +1,333 @@
+/*-------------------------------------------------------------------------
+ *
+ * effect_create.c
+ *	  CREATE of what is no table, index or function.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "utils/acl.h"
+
+#include "effect.h"
+#include "relation.h"
+#include "sqlgen.h"
+
+/* --- views --- */
+
+void
+mig_effect_create_view(MigWork *work, Node *node)
+{
+	ViewStmt   *stmt = castNode(ViewStmt, node);
+	MigName    *name = mig_effect_target(work, stmt->view);
+	MigEffect  *effect = work->effect;
+
+	if (name->known && stmt->replace)
+		mig_effect_about(work, name, AccessExclusiveLock);
+	else
+	{
+		effect->relation = name->text;
+		effect->undo = psprintf("DROP VIEW IF EXISTS %s", name->text);
+	}
+	work->inert = true;
+	mig_effect_walk(work, stmt->query);
+	work->inert = false;
+	mig_effect_makes(work, name, RELKIND_VIEW, stmt->replace);
+}
+
+/* --- parts of tables --- */
+
+/* "trigger x on t" is one object; as makes, so that a DROP before it goes together with it. */
+static void
+makes_part(MigWork *work, const char *part, const MigName *name)
+{
+	mig_effect_makes_object(work, "part", psprintf("%s %s", part, name->text));
+}
+
+static void
+effect_create_trigger(MigWork *work, CreateTrigStmt *stmt)
+{
+	MigName    *name = mig_effect_name(work, stmt->relation, false);
+	bool		replaces = stmt->replace && OidIsValid(name->relid) &&
+		OidIsValid(get_trigger_oid(name->relid, stmt->trigname, true));
+
+	mig_effect_about(work, name, ShareRowExclusiveLock);
+	if (stmt->row)
+		mig_effect_lock_children(work, name, ShareRowExclusiveLock);
+	if (stmt->constrrel)
+		mig_effect_lock(work, mig_effect_name(work, stmt->constrrel, false), ShareRowExclusiveLock);
+	mig_effect_change(work, MIG_TRIGGERS, name);
+	if (!replaces)
+	{
+		makes_part(work, stmt->trigname, name);
+		work->effect->undo = psprintf("DROP TRIGGER IF EXISTS %s ON %s",
+									  mig_sql_name(stmt->trigname), name->text);
+	}
+}
+
+static void
+effect_create_policy(MigWork *work, CreatePolicyStmt *stmt)
+{
+	MigName    *name = mig_effect_name(work, stmt->table, false);
+
+	mig_effect_about(work, name, AccessExclusiveLock);
+	makes_part(work, stmt->policy_name, name);
+	mig_effect_change(work, MIG_ALTERS, name);
+	work->effect->undo = psprintf("DROP POLICY IF EXISTS %s ON %s",
+								  mig_sql_name(stmt->policy_name), name->text);
+}
+
+static void
+effect_create_rule(MigWork *work, RuleStmt *stmt)
+{
+	MigName    *name = mig_effect_name(work, stmt->relation, false);
+
+	mig_effect_about(work, name, AccessExclusiveLock);
+	makes_part(work, stmt->rulename, name);
+	mig_effect_change(work, MIG_TRIGGERS, name);
+	if (!stmt->replace)
+		work->effect->undo = psprintf("DROP RULE IF EXISTS %s ON %s",
+									  mig_sql_name(stmt->rulename), name->text);
+}
+
+static void
+effect_create_statistics(MigWork *work, CreateStatsStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->relations)
+		if (IsA(lfirst(lc), RangeVar))
+			mig_effect_about(work, mig_effect_name(work, lfirst(lc), false), ShareUpdateExclusiveLock);
+	if (stmt->defnames != NIL)
+		work->effect->undo = psprintf("DROP STATISTICS IF EXISTS %s",
+									  mig_effect_object_name(work, stmt->defnames));
+}
+
+static void
+effect_publication(MigWork *work, List *objects)
+{
+	ListCell   *lc;
+
+	foreach(lc, objects)
+	{
+		PublicationObjSpec *spec = lfirst_node(PublicationObjSpec, lc);
+		MigName    *name;
+
+		if (spec->pubtable == NULL)
+			continue;
+		name = mig_effect_name(work, spec->pubtable->relation, false);
+		mig_effect_about(work, name, ShareUpdateExclusiveLock);
+		if (spec->pubtable->relation->inh)
+			mig_effect_lock_children(work, name, ShareUpdateExclusiveLock);
+	}
+}
+
+void
+mig_effect_on_table(MigWork *work, Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_CreateTrigStmt:
+			effect_create_trigger(work, (CreateTrigStmt *) node);
+			break;
+		case T_CreatePolicyStmt:
+			effect_create_policy(work, (CreatePolicyStmt *) node);
+			break;
+		case T_AlterPolicyStmt:
+			mig_effect_about(work, mig_effect_name(work, ((AlterPolicyStmt *) node)->table, false),
+							 AccessExclusiveLock);
+			break;
+		case T_RuleStmt:
+			effect_create_rule(work, (RuleStmt *) node);
+			break;
+		case T_CreateStatsStmt:
+			effect_create_statistics(work, (CreateStatsStmt *) node);
+			break;
+		case T_CreatePublicationStmt:
+			effect_publication(work, ((CreatePublicationStmt *) node)->pubobjects);
+			work->effect->undo = psprintf("DROP PUBLICATION IF EXISTS %s",
+										  mig_sql_name(((CreatePublicationStmt *) node)->pubname));
+			break;
+		default:
+			effect_publication(work, castNode(AlterPublicationStmt, node)->pubobjects);
+			break;
+	}
+}
+
+/* --- schemas, sequences, types, extensions, roles --- */
+
+/* The elements of CREATE SCHEMA are created in it. */
+static void
+make_schema_element(MigWork *work, const char *nspname, Node *element)
+{
+	RangeVar   *rv = NULL;
+	char		relkind = RELKIND_RELATION;
+
+	if (IsA(element, CreateStmt))
+		rv = ((CreateStmt *) element)->relation;
+	else if (IsA(element, ViewStmt))
+	{
+		rv = ((ViewStmt *) element)->view;
+		relkind = RELKIND_VIEW;
+	}
+	else if (IsA(element, CreateSeqStmt))
+	{
+		rv = ((CreateSeqStmt *) element)->sequence;
+		relkind = RELKIND_SEQUENCE;
+	}
+	if (rv)
+		mig_effect_makes(work, mig_overlay_target(work->overlay, nspname, rv->relname, false),
+						 relkind, false);
+}
+
+static void
+effect_create_schema(MigWork *work, CreateSchemaStmt *stmt)
+{
+	const char *nspname = stmt->schemaname ? stmt->schemaname : get_rolespec_name(stmt->authrole);
+	ListCell   *lc;
+
+	if (stmt->if_not_exists && mig_overlay_has_schema(work->overlay, nspname))
+	{
+		work->effect->undo = "";
+		mig_effect_note(work, "schema \"%s\" exists already", nspname);
+		return;
+	}
+	mig_effect_add_change(work, MIG_MAKES_SCHEMA)->nspname = nspname;
+	mig_effect_makes_object(work, "schema", nspname);
+	foreach(lc, stmt->schemaElts)
+		make_schema_element(work, nspname, lfirst(lc));
+	if (stmt->schemaElts == NIL)
+		work->effect->undo = psprintf("DROP SCHEMA IF EXISTS %s", mig_sql_name(nspname));
+}
+
+static void
+effect_create_sequence(MigWork *work, CreateSeqStmt *stmt)
+{
+	MigName    *name = mig_effect_target(work, stmt->sequence);
+
+	work->effect->relation = name->text;
+	work->effect->undo = name->known && stmt->if_not_exists ? "" :
+		psprintf("DROP SEQUENCE IF EXISTS %s", name->text);
+	mig_effect_makes(work, name, RELKIND_SEQUENCE, stmt->if_not_exists);
+}
+
+static void
+makes_type(MigWork *work, List *names, const char *word)
+{
+	char	   *name = mig_effect_object_name(work, names);
+
+	mig_effect_makes_object(work, "type", name);
+	work->effect->undo = psprintf("DROP %s IF EXISTS %s", word, name);
+}
+
+static void
+effect_create_composite(MigWork *work, CompositeTypeStmt *stmt)
+{
+	MigName    *name = mig_effect_target(work, stmt->typevar);
+
+	mig_effect_makes(work, name, RELKIND_COMPOSITE_TYPE, false);
+	mig_effect_makes_object(work, "type", name->text);
+	work->effect->undo = psprintf("DROP TYPE IF EXISTS %s", name->text);
+}
+
+static void
+effect_define(MigWork *work, DefineStmt *stmt)
+{
+	const char *word = NULL;
+
+	switch (stmt->kind)
+	{
+		case OBJECT_TYPE:
+			makes_type(work, stmt->defnames, "TYPE");
+			return;
+		case OBJECT_COLLATION:
+			word = "COLLATION";
+			break;
+		case OBJECT_TSCONFIGURATION:
+			word = "TEXT SEARCH CONFIGURATION";
+			break;
+		case OBJECT_TSDICTIONARY:
+			word = "TEXT SEARCH DICTIONARY";
+			break;
+		case OBJECT_TSPARSER:
+			word = "TEXT SEARCH PARSER";
+			break;
+		case OBJECT_TSTEMPLATE:
+			word = "TEXT SEARCH TEMPLATE";
+			break;
+		case OBJECT_AGGREGATE:
+			mig_effect_makes_object(work, "function", mig_effect_object_name(work, stmt->defnames));
+			return;
+		default:
+			return;
+	}
+	if (!stmt->if_not_exists)
+		work->effect->undo = psprintf("DROP %s IF EXISTS %s", word,
+									  mig_effect_object_name(work, stmt->defnames));
+}
+
+/* An extension's script may make anything. */
+static void
+effect_create_extension(MigWork *work, CreateExtensionStmt *stmt)
+{
+	if (stmt->if_not_exists && OidIsValid(get_extension_oid(stmt->extname, true)))
+	{
+		work->effect->undo = "";
+		mig_effect_note(work, "extension \"%s\" exists already", stmt->extname);
+		return;
+	}
+	mig_effect_add_change(work, MIG_OPAQUE);
+	mig_effect_makes_object(work, "extension", stmt->extname);
+	work->effect->undo = psprintf("DROP EXTENSION IF EXISTS %s", mig_sql_name(stmt->extname));
+}
+
+void
+mig_effect_create_other(MigWork *work, Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_CreateSchemaStmt:
+			effect_create_schema(work, (CreateSchemaStmt *) node);
+			break;
+		case T_CreateSeqStmt:
+			effect_create_sequence(work, (CreateSeqStmt *) node);
+			break;
+		case T_CreateEnumStmt:
+			makes_type(work, ((CreateEnumStmt *) node)->typeName, "TYPE");
+			break;
+		case T_CreateRangeStmt:
+			makes_type(work, ((CreateRangeStmt *) node)->typeName, "TYPE");
+			break;
+		case T_CreateDomainStmt:
+			makes_type(work, ((CreateDomainStmt *) node)->domainname, "DOMAIN");
+			break;
+		case T_CompositeTypeStmt:
+			effect_create_composite(work, (CompositeTypeStmt *) node);
+			break;
+		case T_DefineStmt:
+			effect_define(work, (DefineStmt *) node);
+			break;
+		case T_CreateExtensionStmt:
+			effect_create_extension(work, (CreateExtensionStmt *) node);
+			break;
+		case T_CreateRoleStmt:
+			mig_effect_makes_object(work, "role", ((CreateRoleStmt *) node)->role);
+			work->effect->undo = psprintf("DROP ROLE IF EXISTS %s",
+										  mig_sql_name(((CreateRoleStmt *) node)->role));
+			break;
+		case T_CreateEventTrigStmt:
+			work->effect->undo = psprintf("DROP EVENT TRIGGER IF EXISTS %s",
+										  mig_sql_name(((CreateEventTrigStmt *) node)->trigname));
+			mig_effect_add_change(work, MIG_OPAQUE);
+			break;
+		default:
+			/* IMPORT FOREIGN SCHEMA, ALTER EXTENSION */
+			mig_effect_add_change(work, MIG_OPAQUE);
+			break;
+	}
+}

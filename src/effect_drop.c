@@ -1,0 +1,427 @@
+/*-------------------------------------------------------------------------
+ *
+ * effect_drop.c
+ *	  DROP, and the commands that strike whole tables: TRUNCATE, LOCK, DROP
+ *	  OWNED, REASSIGN OWNED.
+ *
+ * What existed before the migration breaks old clients when it goes, and
+ * nothing brings it back.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "parser/parse_type.h"
+#include "utils/acl.h"
+#include "utils/catcache.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "effect.h"
+#include "relation.h"
+#include "undo.h"
+
+/* --- what depends on it --- */
+
+/* Views and rules whose definition needs an object, and theirs in turn; tables with a column of a type. */
+static void
+lock_dependents(MigWork *work, Oid classid, Oid objid, int depth)
+{
+	Relation	catalog = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(classid));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(objid));
+	scan = systable_beginscan(catalog, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend dep = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (dep->classid == RewriteRelationId)
+			found = list_append_unique_oid(found, mig_relation_of_rule(dep->objid));
+		else if (dep->classid == RelationRelationId && classid == TypeRelationId)
+			found = list_append_unique_oid(found, dep->objid);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+
+	foreach(lc, found)
+	{
+		if (!OidIsValid(lfirst_oid(lc)) || lfirst_oid(lc) == objid)
+			continue;
+		mig_effect_lock_oid(work, lfirst_oid(lc), AccessExclusiveLock);
+		if (depth < 10)
+			lock_dependents(work, RelationRelationId, lfirst_oid(lc), depth + 1);
+	}
+}
+
+/* The other side of foreign keys, the parent, the children. */
+static void
+lock_around(MigWork *work, const MigName *name)
+{
+	Oid			parent = mig_relation_parent(name->relid);
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_foreign_keys(name->relid))
+	{
+		MigForeignKey *key = lfirst(lc);
+
+		mig_effect_lock_oid(work, key->from == name->relid ? key->to : key->from,
+							AccessExclusiveLock);
+	}
+	if (OidIsValid(parent))
+		mig_effect_lock_oid(work, parent, AccessExclusiveLock);
+	mig_effect_lock_children(work, name, AccessExclusiveLock);
+}
+
+/* --- relations --- */
+
+static void
+drop_index(MigWork *work, DropStmt *stmt, MigName *name)
+{
+	MigEffect  *effect = work->effect;
+	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock;
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(name->relid));
+	Oid			table = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		table = ((Form_pg_index) GETSTRUCT(tuple))->indrelid;
+		if (((Form_pg_index) GETSTRUCT(tuple))->indisunique &&
+			((Form_pg_index) GETSTRUCT(tuple))->indisvalid)
+			mig_effect_breaks(work, get_rel_name(table));
+		ReleaseSysCache(tuple);
+	}
+	if (OidIsValid(table))
+	{
+		MigName		of = {.text = mig_relation_text(table), .relid = table, .known = true};
+
+		mig_effect_about(work, &of, mode);
+	}
+	mig_effect_lock(work, name, mode);
+	mig_effect_lock_children(work, name, mode);
+	if (effect->undo && OidIsValid(name->relid))
+	{
+		char	   *again = mig_undo_index(name->relid, stmt->concurrent);
+
+		effect->undo = again == NULL ? NULL : effect->undo[0] == '\0' ? again :
+			psprintf("%s; %s", again, effect->undo);
+	}
+}
+
+static void
+drop_relation(MigWork *work, DropStmt *stmt, List *names)
+{
+	MigName    *name = mig_effect_name_of_list(work, names, 0, stmt->missing_ok);
+
+	if (!name->known && (stmt->missing_ok || mig_overlay_opaque(work->overlay)))
+	{
+		if (work->effect->relation == NULL)
+			work->effect->relation = name->text;
+		if (mig_overlay_opaque(work->overlay))
+			work->effect->undo = NULL;
+		else
+			mig_effect_note(work, "%s does not exist", name->text);
+		return;
+	}
+	if (stmt->concurrent)
+	{
+		mig_effect_top_level(work, MIG_STEP_DROP_INDEX);
+		work->effect->object = name->text;
+	}
+	if (stmt->removeType == OBJECT_INDEX)
+		drop_index(work, stmt, name);
+	else
+	{
+		mig_effect_about(work, name, AccessExclusiveLock);
+		if (!name->created)
+		{
+			mig_effect_breaks(work, name->relname);
+			work->effect->undo = NULL;
+		}
+		if (OidIsValid(name->relid))
+		{
+			lock_around(work, name);
+			if (stmt->behavior == DROP_CASCADE)
+				lock_dependents(work, RelationRelationId, name->relid, 0);
+		}
+	}
+	mig_effect_change(work, MIG_DROPS, name);
+}
+
+/* --- others --- */
+
+static void
+drop_type(MigWork *work, DropStmt *stmt, TypeName *type)
+{
+	char	   *name = mig_effect_object_name(work, type->names);
+	Oid			typid = LookupTypeNameOid(NULL, type, true);
+
+	mig_effect_drops_object(work, "type", name);
+	if (mig_overlay_made(work->overlay, psprintf("type %s", name)))
+		return;
+	if (!OidIsValid(typid) && stmt->missing_ok && !mig_overlay_opaque(work->overlay))
+		return;
+	mig_effect_breaks(work, mig_effect_last_name(type->names));
+	work->effect->undo = NULL;
+	if (OidIsValid(typid) && stmt->behavior == DROP_CASCADE)
+		lock_dependents(work, TypeRelationId, typid, 0);
+}
+
+static bool
+function_exists(List *funcname)
+{
+	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP,
+										   CStringGetDatum(mig_effect_last_name(funcname)));
+	bool		exists = list->n_members > 0;
+
+	ReleaseSysCacheList(list);
+	return exists;
+}
+
+static void
+drop_function(MigWork *work, DropStmt *stmt, ObjectWithArgs *function)
+{
+	char	   *name = mig_effect_object_name(work, function->objname);
+
+	mig_effect_drops_object(work, "function", name);
+	if (mig_overlay_made(work->overlay, psprintf("function %s", name)))
+		return;
+	if (stmt->missing_ok && !function_exists(function->objname) && !mig_overlay_opaque(work->overlay))
+		return;
+	mig_effect_breaks(work, mig_effect_last_name(function->objname));
+	work->effect->undo = NULL;
+}
+
+/* All relations of a schema, or of some owners. */
+static void
+lock_relations(MigWork *work, AttrNumber column, List *oids)
+{
+	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
+		Oid			value = column == Anum_pg_class_relnamespace ? class->relnamespace : class->relowner;
+
+		if (list_member_oid(oids, value) && class->relkind != RELKIND_INDEX &&
+			class->relkind != RELKIND_PARTITIONED_INDEX && class->relkind != RELKIND_TOASTVALUE &&
+			class->relkind != RELKIND_COMPOSITE_TYPE)
+			mig_effect_lock_oid(work, class->oid, AccessExclusiveLock);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+}
+
+static void
+drop_schema(MigWork *work, DropStmt *stmt, const char *nspname)
+{
+	Oid			nspid = mig_overlay_schema_oid(work->overlay, nspname);
+
+	mig_effect_drops_object(work, "schema", nspname);
+	if (mig_overlay_has_schema(work->overlay, nspname))
+		mig_effect_add_change(work, MIG_DROPS_SCHEMA)->nspname = nspname;
+	else if (!mig_overlay_opaque(work->overlay))
+		return;
+	if (mig_overlay_made(work->overlay, psprintf("schema %s", nspname)))
+		return;
+	mig_effect_breaks(work, nspname);
+	work->effect->undo = NULL;
+	if (OidIsValid(nspid) && stmt->behavior == DROP_CASCADE)
+		lock_relations(work, Anum_pg_class_relnamespace, list_make1_oid(nspid));
+}
+
+static void
+drop_extension(MigWork *work, DropStmt *stmt, const char *extname)
+{
+	mig_effect_drops_object(work, "extension", extname);
+	if (mig_overlay_made(work->overlay, psprintf("extension %s", extname)) ||
+		(stmt->missing_ok && !OidIsValid(get_extension_oid(extname, true))))
+		return;
+	mig_effect_breaks(work, extname);
+	work->effect->undo = NULL;
+	mig_effect_add_change(work, MIG_OPAQUE);
+}
+
+/* A trigger, policy or rule: its table is the name before. */
+static void
+drop_part(MigWork *work, DropStmt *stmt, List *names)
+{
+	MigName    *name = mig_effect_name_of_list(work, names, 1, stmt->missing_ok);
+	char	   *part = psprintf("%s %s", mig_effect_last_name(names), name->text);
+
+	work->effect->relation = name->text;
+	mig_effect_drops_object(work, "part", part);
+	mig_effect_about(work, name, AccessExclusiveLock);
+	work->effect->lock = name->known ? AccessExclusiveLock : NoLock;
+	if (!name->created && (name->known || mig_overlay_opaque(work->overlay)) &&
+		!mig_overlay_made(work->overlay, psprintf("part %s", part)))
+		work->effect->undo = NULL;
+	mig_effect_change(work, MIG_ALTERS, name);
+}
+
+static void
+drop_object(MigWork *work, DropStmt *stmt, Node *object)
+{
+	switch (stmt->removeType)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_VIEW:
+		case OBJECT_MATVIEW:
+		case OBJECT_SEQUENCE:
+		case OBJECT_FOREIGN_TABLE:
+		case OBJECT_INDEX:
+			drop_relation(work, stmt, castNode(List, object));
+			break;
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			drop_type(work, stmt, castNode(TypeName, object));
+			break;
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+		case OBJECT_AGGREGATE:
+			drop_function(work, stmt, castNode(ObjectWithArgs, object));
+			break;
+		case OBJECT_SCHEMA:
+			drop_schema(work, stmt, strVal(object));
+			break;
+		case OBJECT_EXTENSION:
+			drop_extension(work, stmt, strVal(object));
+			break;
+		case OBJECT_TRIGGER:
+		case OBJECT_POLICY:
+		case OBJECT_RULE:
+			drop_part(work, stmt, castNode(List, object));
+			break;
+		default:
+			work->effect->undo = NULL;
+			break;
+	}
+}
+
+void
+mig_effect_drop(MigWork *work, Node *node)
+{
+	DropStmt   *stmt = castNode(DropStmt, node);
+	ListCell   *lc;
+
+	/* until one of them cannot be brought back */
+	work->effect->undo = "";
+	foreach(lc, stmt->objects)
+		drop_object(work, stmt, lfirst(lc));
+}
+
+/* --- TRUNCATE, LOCK, DROP OWNED, REASSIGN OWNED --- */
+
+static void
+truncate_referencing(MigWork *work, Oid relid, List **seen)
+{
+	ListCell   *lc;
+
+	*seen = lappend_oid(*seen, relid);
+	foreach(lc, mig_relation_foreign_keys(relid))
+	{
+		MigForeignKey *key = lfirst(lc);
+
+		if (key->to != relid || list_member_oid(*seen, key->from))
+			continue;
+		mig_effect_lock_oid(work, key->from, AccessExclusiveLock);
+		truncate_referencing(work, key->from, seen);
+	}
+}
+
+static void
+effect_truncate(MigWork *work, TruncateStmt *stmt)
+{
+	List	   *seen = NIL;
+	ListCell   *lc;
+
+	work->effect->writes_rows = true;
+	foreach(lc, stmt->relations)
+	{
+		RangeVar   *rv = lfirst_node(RangeVar, lc);
+		MigName    *name = mig_effect_name(work, rv, false);
+
+		mig_effect_about(work, name, AccessExclusiveLock);
+		if (rv->inh)
+			mig_effect_lock_children(work, name, AccessExclusiveLock);
+		if (stmt->behavior == DROP_CASCADE && OidIsValid(name->relid))
+			truncate_referencing(work, name->relid, &seen);
+	}
+}
+
+static void
+effect_lock_table(MigWork *work, LockStmt *stmt)
+{
+	ListCell   *lc;
+
+	work->effect->undo = "";
+	work->effect->block_only = true;
+	work->effect->keeps_block = true;
+	foreach(lc, stmt->relations)
+	{
+		RangeVar   *rv = lfirst_node(RangeVar, lc);
+		MigName    *name = mig_effect_name(work, rv, false);
+
+		mig_effect_about(work, name, stmt->mode);
+		if (rv->inh)
+			mig_effect_lock_children(work, name, stmt->mode);
+	}
+}
+
+static List *
+role_oids(List *roles)
+{
+	List	   *oids = NIL;
+	ListCell   *lc;
+
+	foreach(lc, roles)
+		oids = lappend_oid(oids, get_rolespec_oid(lfirst_node(RoleSpec, lc), true));
+	return oids;
+}
+
+void
+mig_effect_whole(MigWork *work, Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_TruncateStmt:
+			effect_truncate(work, (TruncateStmt *) node);
+			break;
+		case T_LockStmt:
+			effect_lock_table(work, (LockStmt *) node);
+			break;
+		case T_DropOwnedStmt:
+			lock_relations(work, Anum_pg_class_relowner, role_oids(((DropOwnedStmt *) node)->roles));
+			mig_effect_breaks(work, NULL);
+			mig_effect_add_change(work, MIG_OPAQUE);
+			break;
+		default:
+			lock_relations(work, Anum_pg_class_relowner,
+						   role_oids(castNode(ReassignOwnedStmt, node)->roles));
+			break;
+	}
+}

@@ -1,0 +1,319 @@
+/*-------------------------------------------------------------------------
+ *
+ * effect_index.c
+ *	  CREATE INDEX, and the commands that go over whole tables to keep them
+ *	  in shape: REINDEX, CLUSTER, VACUUM, ANALYZE, REFRESH.
+ *
+ * A concurrent build that is broken off leaves an index behind, which is
+ * found by its name: an index without one is given the name that the server
+ * would choose.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "mb/pg_wchar.h"
+#include "parser/parse_target.h"
+#include "parser/parser.h"
+
+#include "effect.h"
+#include "relation.h"
+#include "sqlgen.h"
+#include "undo.h"
+
+static bool
+has_option(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+		if (strcmp(lfirst_node(DefElem, lc)->defname, name) == 0)
+			return defGetBoolean(lfirst_node(DefElem, lc));
+	return false;
+}
+
+/* --- the name of an index --- */
+
+/* As ChooseIndexColumnNames in indexcmds.c: names that come again get a number. */
+static List *
+add_column_name(List *names, const char *origname)
+{
+	char		name[NAMEDATALEN];
+
+	strlcpy(name, origname, NAMEDATALEN);
+	for (int i = 1;; i++)
+	{
+		char		number[16];
+		int			len;
+		bool		taken = false;
+		ListCell   *lc;
+
+		foreach(lc, names)
+			taken |= strcmp(lfirst(lc), name) == 0;
+		if (!taken)
+			return lappend(names, pstrdup(name));
+		snprintf(number, sizeof(number), "%d", i);
+		len = pg_mbcliplen(origname, strlen(origname), NAMEDATALEN - 1 - strlen(number));
+		memcpy(name, origname, len);
+		strcpy(name + len, number);
+	}
+}
+
+/* As ChooseIndexNameAddition there: the columns' names joined, as far as is of use. */
+static char *
+join_column_names(List *params)
+{
+	List	   *names = NIL;
+	char		joined[NAMEDATALEN * 2];
+	int			len = 0;
+	ListCell   *lc;
+
+	foreach(lc, params)
+	{
+		IndexElem  *elem = lfirst_node(IndexElem, lc);
+		const char *name = elem->name ? elem->name : FigureIndexColname(elem->expr);
+
+		names = add_column_name(names, name ? name : "expr");
+	}
+	joined[0] = '\0';
+	foreach(lc, names)
+	{
+		if (len > 0)
+			joined[len++] = '_';
+		strlcpy(joined + len, lfirst(lc), NAMEDATALEN);
+		len += strlen(joined + len);
+		if (len >= NAMEDATALEN)
+			break;
+	}
+	return pstrdup(joined);
+}
+
+/* As ChooseRelationName there, but a name that an earlier statement takes is taken as well. */
+static char *
+choose_index_name(MigWork *work, IndexStmt *stmt, const MigName *table)
+{
+	char	   *columns = join_column_names(list_concat_copy(stmt->indexParams,
+															 stmt->indexIncludingParams));
+	char		label[NAMEDATALEN] = "idx";
+
+	for (int pass = 1;; pass++)
+	{
+		char	   *name = makeObjectName(table->relname, columns, label);
+
+		if (!mig_overlay_target(work->overlay, table->nspname, name, false)->known)
+			return name;
+		snprintf(label, sizeof(label), "idx%d", pass);
+	}
+}
+
+/* The same text with the name put in; NULL unless it then means what it did, with that name. */
+static char *
+insert_index_name(const MigStatement *stmt, IndexStmt *index, const char *name)
+{
+	char	   *text = mig_sql_insert(stmt->text, index->concurrent ? "concurrently" : "index", 1,
+									  mig_sql_name(name));
+	IndexStmt  *expected = copyObject(index);
+	List	   *parsed;
+
+	if (text == NULL)
+		return NULL;
+	expected->idxname = pstrdup(name);
+	parsed = raw_parser(text, RAW_PARSE_DEFAULT);
+	if (list_length(parsed) != 1 || !equal(linitial_node(RawStmt, parsed)->stmt, expected))
+		return NULL;
+	return text;
+}
+
+/* --- CREATE INDEX --- */
+
+static void
+require_columns(MigWork *work, IndexStmt *stmt, const MigName *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, list_concat_copy(stmt->indexParams, stmt->indexIncludingParams))
+	{
+		IndexElem  *elem = lfirst_node(IndexElem, lc);
+
+		if (elem->name)
+			mig_effect_require_column(work, table, elem->name, stmt->relation);
+	}
+}
+
+static void
+name_index(MigWork *work, IndexStmt *stmt, const MigName *table)
+{
+	MigEffect  *effect = work->effect;
+	char	   *name = stmt->idxname;
+	MigName    *index;
+
+	if (name == NULL)
+	{
+		if (table->created && !stmt->concurrent)
+			return;				/* goes with its table */
+		name = choose_index_name(work, stmt, table);
+		effect->command = insert_index_name(work->stmt, stmt, name);
+		if (effect->command == NULL)
+			return;
+	}
+	index = mig_overlay_target(work->overlay, table->nspname, name, false);
+	if (stmt->concurrent)
+		effect->object = index->text;
+	if (index->known && stmt->if_not_exists)
+	{
+		effect->undo = "";
+		mig_effect_note(work, "%s exists already", index->text);
+		return;
+	}
+	effect->undo = psprintf("DROP INDEX %sIF EXISTS %s",
+							stmt->concurrent ? "CONCURRENTLY " : "", index->text);
+	mig_effect_makes(work, index,
+					 table->relkind == RELKIND_PARTITIONED_TABLE ? RELKIND_PARTITIONED_INDEX : RELKIND_INDEX,
+					 stmt->if_not_exists);
+}
+
+static void
+effect_create_index(MigWork *work, IndexStmt *stmt)
+{
+	MigName    *table = mig_effect_name(work, stmt->relation, false);
+	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock;
+
+	if (stmt->concurrent && table->relkind == RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot create index on partitioned table \"%s\" concurrently", table->relname),
+				 errhint("Create it ON ONLY the table, concurrently on each partition, and attach those."),
+				 mig_overlay_errposition(work->overlay, stmt->relation->location)));
+	mig_effect_about(work, table, mode);
+	if (stmt->relation->inh)
+		mig_effect_lock_children(work, table, mode);
+	require_columns(work, stmt, table);
+	work->effect->builds = true;
+	if (stmt->concurrent)
+		mig_effect_top_level(work, MIG_STEP_CREATE_INDEX);
+	name_index(work, stmt, table);
+}
+
+/* --- REINDEX --- */
+
+static void
+effect_reindex(MigWork *work, ReindexStmt *stmt)
+{
+	MigEffect  *effect = work->effect;
+	bool		concurrently = has_option(stmt->params, "concurrently");
+	LOCKMODE	mode = concurrently ? ShareUpdateExclusiveLock : ShareLock;
+	MigName    *name;
+	Oid			table;
+	ListCell   *lc;
+
+	effect->undo = "";
+	effect->builds = true;
+	effect->place = MIG_OWN_TRANSACTION;
+	if (stmt->relation == NULL)
+	{
+		mig_effect_top_level(work, MIG_STEP_REINDEX);
+		return;
+	}
+	name = mig_effect_name(work, stmt->relation, false);
+	if (concurrently || name->relkind == RELKIND_PARTITIONED_TABLE ||
+		name->relkind == RELKIND_PARTITIONED_INDEX)
+		mig_effect_top_level(work, MIG_STEP_REINDEX);
+	effect->object = name->text;
+	if (stmt->kind == REINDEX_OBJECT_TABLE)
+	{
+		mig_effect_about(work, name, mode);
+		mig_effect_lock_children(work, name, mode);
+		if (!concurrently && OidIsValid(name->relid))
+			foreach(lc, mig_relation_indexes(name->relid))
+				mig_effect_lock_oid(work, lfirst_oid(lc), AccessExclusiveLock);
+		return;
+	}
+	table = OidIsValid(name->relid) ? mig_relation_of_index(name->relid) : InvalidOid;
+	if (OidIsValid(table))
+	{
+		MigName		of = {.text = mig_relation_text(table), .relid = table, .known = true};
+
+		mig_effect_about(work, &of, mode);
+		mig_effect_lock_children(work, &of, mode);
+	}
+	mig_effect_lock(work, name, concurrently ? ShareUpdateExclusiveLock : AccessExclusiveLock);
+}
+
+/* --- CLUSTER, VACUUM, ANALYZE, REFRESH --- */
+
+static void
+effect_cluster(MigWork *work, ClusterStmt *stmt)
+{
+	MigName    *name;
+
+	work->effect->undo = "";
+	mig_effect_rewrites(work);
+	work->effect->place = MIG_OWN_TRANSACTION;
+	if (stmt->relation == NULL)
+	{
+		mig_effect_top_level(work, MIG_STEP_REPEATABLE);
+		return;
+	}
+	name = mig_effect_name(work, stmt->relation, false);
+	mig_effect_about(work, name, AccessExclusiveLock);
+	if (name->relkind == RELKIND_PARTITIONED_TABLE)
+		mig_effect_top_level(work, MIG_STEP_REPEATABLE);
+}
+
+static void
+effect_vacuum(MigWork *work, VacuumStmt *stmt)
+{
+	MigEffect  *effect = work->effect;
+	bool		full = stmt->is_vacuumcmd && has_option(stmt->options, "full");
+	ListCell   *lc;
+
+	effect->undo = "";
+	if (full)
+		mig_effect_rewrites(work);
+	/* ANALYZE of everything commits after each table, if it is let */
+	if (stmt->is_vacuumcmd || stmt->rels == NIL)
+		mig_effect_top_level(work, MIG_STEP_REPEATABLE);
+	else
+		effect->place = MIG_OWN_TRANSACTION;
+	foreach(lc, stmt->rels)
+		mig_effect_about(work, mig_effect_name(work, lfirst_node(VacuumRelation, lc)->relation, false),
+						 full ? AccessExclusiveLock : ShareUpdateExclusiveLock);
+}
+
+static void
+effect_refresh(MigWork *work, RefreshMatViewStmt *stmt)
+{
+	work->effect->undo = "";
+	work->effect->place = MIG_OWN_TRANSACTION;
+	work->effect->rewrites = !stmt->concurrent && !stmt->skipData;
+	work->effect->scans = !stmt->skipData;
+	mig_effect_about(work, mig_effect_name(work, stmt->relation, false),
+					 stmt->concurrent ? ExclusiveLock : AccessExclusiveLock);
+}
+
+void
+mig_effect_index(MigWork *work, Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_IndexStmt:
+			effect_create_index(work, (IndexStmt *) node);
+			break;
+		case T_ReindexStmt:
+			effect_reindex(work, (ReindexStmt *) node);
+			break;
+		case T_ClusterStmt:
+			effect_cluster(work, (ClusterStmt *) node);
+			break;
+		case T_VacuumStmt:
+			effect_vacuum(work, (VacuumStmt *) node);
+			break;
+		default:
+			effect_refresh(work, castNode(RefreshMatViewStmt, node));
+			break;
+	}
+}

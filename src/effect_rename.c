@@ -1,0 +1,281 @@
+/*-------------------------------------------------------------------------
+ *
+ * effect_rename.c
+ *	  RENAME and SET SCHEMA.
+ *
+ * All of it is a change of the catalog that can be taken back, and nearly all
+ * of it breaks clients that know the old name.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+
+#include "effect.h"
+#include "sqlgen.h"
+
+/* As in ALTER ... */
+static const char *
+type_word(ObjectType type)
+{
+	switch (type)
+	{
+		case OBJECT_TABLE:
+			return "TABLE";
+		case OBJECT_VIEW:
+			return "VIEW";
+		case OBJECT_MATVIEW:
+			return "MATERIALIZED VIEW";
+		case OBJECT_SEQUENCE:
+			return "SEQUENCE";
+		case OBJECT_INDEX:
+			return "INDEX";
+		case OBJECT_FOREIGN_TABLE:
+			return "FOREIGN TABLE";
+		case OBJECT_TYPE:
+			return "TYPE";
+		case OBJECT_DOMAIN:
+			return "DOMAIN";
+		case OBJECT_TRIGGER:
+			return "TRIGGER";
+		case OBJECT_POLICY:
+			return "POLICY";
+		case OBJECT_RULE:
+			return "RULE";
+		case OBJECT_ROLE:
+			return "ROLE";
+		default:
+			return NULL;
+	}
+}
+
+static bool
+nothing_to_do(MigWork *work, const MigName *name)
+{
+	if (name->known || mig_overlay_opaque(work->overlay))
+		return false;
+	work->effect->relation = name->text;
+	work->effect->undo = "";
+	mig_effect_note(work, "%s does not exist", name->text);
+	return true;
+}
+
+static void
+rename_relation(MigWork *work, RenameStmt *stmt)
+{
+	MigName    *name = mig_effect_name(work, stmt->relation, stmt->missing_ok);
+	LOCKMODE	mode = AccessExclusiveLock;
+	bool		is_index = name->relkind == RELKIND_INDEX || name->relkind == RELKIND_PARTITIONED_INDEX ||
+		stmt->renameType == OBJECT_INDEX;
+
+	if (nothing_to_do(work, name))
+		return;
+	/* ALTER TABLE takes the strong lock on an index all the same */
+	if (stmt->renameType == OBJECT_INDEX && (name->relkind == 0 || is_index))
+		mode = ShareUpdateExclusiveLock;
+	mig_effect_about(work, name, mode);
+	mig_effect_move(work, name, name->nspname, stmt->newname);
+	work->effect->undo = psprintf("ALTER %s IF EXISTS %s RENAME TO %s", type_word(stmt->renameType),
+								  mig_sql_qualified(name->nspname, stmt->newname),
+								  mig_sql_name(stmt->relation->relname));
+	if (!name->created && !is_index)
+	{
+		mig_effect_breaks(work, name->relname);
+		mig_effect_breaks(work, stmt->newname);
+	}
+}
+
+static void
+rename_column(MigWork *work, RenameStmt *stmt)
+{
+	MigName    *name = mig_effect_name(work, stmt->relation, stmt->missing_ok);
+	char	   *key = psprintf("column %s.%s", name->text, mig_sql_name(stmt->subname));
+	bool		made = name->created || mig_overlay_made(work->overlay, key);
+
+	if (nothing_to_do(work, name))
+		return;
+	if (!made)
+		mig_effect_require_column(work, name, stmt->subname, stmt->relation);
+	mig_effect_about(work, name, AccessExclusiveLock);
+	if (stmt->relation->inh)
+		mig_effect_lock_children(work, name, AccessExclusiveLock);
+	work->effect->undo = psprintf("ALTER %s IF EXISTS %s RENAME COLUMN %s TO %s",
+								  type_word(stmt->relationType) ? type_word(stmt->relationType) : "TABLE",
+								  name->text, mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
+	if (made)
+		mig_effect_makes_object(work, "column", psprintf("%s.%s", name->text, mig_sql_name(stmt->newname)));
+	else
+		mig_effect_breaks(work, name->relname);
+	mig_effect_change(work, MIG_ALTERS, name);
+}
+
+/* A constraint, trigger, policy or rule of a table. */
+static void
+rename_part(MigWork *work, RenameStmt *stmt)
+{
+	MigName    *name = mig_effect_name(work, stmt->relation, stmt->missing_ok);
+
+	if (nothing_to_do(work, name))
+		return;
+	mig_effect_about(work, name, AccessExclusiveLock);
+	mig_effect_change(work, MIG_ALTERS, name);
+	if (stmt->renameType == OBJECT_TABCONSTRAINT)
+		work->effect->undo = psprintf("ALTER TABLE IF EXISTS %s RENAME CONSTRAINT %s TO %s", name->text,
+									  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
+	else
+		work->effect->undo = psprintf("ALTER %s %s ON %s RENAME TO %s", type_word(stmt->renameType),
+									  mig_sql_name(stmt->newname), name->text, mig_sql_name(stmt->subname));
+}
+
+static void
+rename_schema(MigWork *work, RenameStmt *stmt)
+{
+	MigChange  *change = mig_effect_add_change(work, MIG_MOVES_SCHEMA);
+
+	change->nspname = stmt->subname;
+	change->new_nspname = stmt->newname;
+	mig_effect_drops_object(work, "schema", stmt->subname);
+	mig_effect_makes_object(work, "schema", stmt->newname);
+	work->effect->undo = psprintf("ALTER SCHEMA %s RENAME TO %s",
+								  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
+	if (mig_overlay_made(work->overlay, psprintf("schema %s", stmt->subname)))
+		return;
+	mig_effect_breaks(work, stmt->subname);
+	mig_effect_breaks(work, stmt->newname);
+}
+
+/* A type or function: has its name changed, or its schema? */
+static void
+move_object(MigWork *work, const char *kind, List *names, const char *nspname, const char *newname)
+{
+	char	   *old = mig_effect_object_name(work, names);
+	char	   *new = mig_effect_object_name(work,
+											 nspname ? list_make2(makeString(pstrdup(nspname)), llast(names)) :
+											 list_length(names) > 1 ? list_make2(linitial(names), makeString(pstrdup(newname))) :
+											 list_make1(makeString(pstrdup(newname))));
+
+	mig_effect_drops_object(work, kind, old);
+	mig_effect_makes_object(work, kind, new);
+	if (mig_overlay_made(work->overlay, psprintf("%s %s", kind, old)))
+		return;
+	mig_effect_breaks(work, mig_effect_last_name(names));
+	if (newname)
+		mig_effect_breaks(work, newname);
+}
+
+static void
+rename_type(MigWork *work, RenameStmt *stmt)
+{
+	List	   *names = castNode(List, stmt->object);
+	char	   *nspname = mig_overlay_target(work->overlay,
+											 list_length(names) > 1 ? strVal(linitial(names)) : NULL,
+											 strVal(llast(names)), false)->nspname;
+
+	move_object(work, "type", names, NULL, stmt->newname);
+	work->effect->undo = psprintf("ALTER %s %s RENAME TO %s", type_word(stmt->renameType),
+								  mig_sql_qualified(nspname, stmt->newname),
+								  mig_sql_name(mig_effect_last_name(names)));
+}
+
+static void
+effect_rename(MigWork *work, RenameStmt *stmt)
+{
+	switch (stmt->renameType)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_VIEW:
+		case OBJECT_MATVIEW:
+		case OBJECT_SEQUENCE:
+		case OBJECT_INDEX:
+		case OBJECT_FOREIGN_TABLE:
+			rename_relation(work, stmt);
+			break;
+		case OBJECT_COLUMN:
+			rename_column(work, stmt);
+			break;
+		case OBJECT_TABCONSTRAINT:
+		case OBJECT_TRIGGER:
+		case OBJECT_POLICY:
+		case OBJECT_RULE:
+			rename_part(work, stmt);
+			break;
+		case OBJECT_SCHEMA:
+			rename_schema(work, stmt);
+			break;
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			rename_type(work, stmt);
+			break;
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+		case OBJECT_AGGREGATE:
+			move_object(work, "function", castNode(ObjectWithArgs, stmt->object)->objname, NULL, stmt->newname);
+			break;
+		case OBJECT_ROLE:
+			work->effect->undo = psprintf("ALTER ROLE %s RENAME TO %s",
+										  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+move_relation(MigWork *work, AlterObjectSchemaStmt *stmt)
+{
+	MigName    *name = mig_effect_name(work, stmt->relation, stmt->missing_ok);
+
+	if (nothing_to_do(work, name))
+		return;
+	mig_effect_about(work, name, AccessExclusiveLock);
+	mig_effect_move(work, name, stmt->newschema, name->relname);
+	work->effect->undo = psprintf("ALTER %s IF EXISTS %s SET SCHEMA %s", type_word(stmt->objectType),
+								  mig_sql_qualified(stmt->newschema, name->relname),
+								  mig_sql_name(name->nspname));
+	if (!name->created)
+		mig_effect_breaks(work, name->relname);
+}
+
+static void
+effect_set_schema(MigWork *work, AlterObjectSchemaStmt *stmt)
+{
+	switch (stmt->objectType)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_VIEW:
+		case OBJECT_MATVIEW:
+		case OBJECT_SEQUENCE:
+		case OBJECT_FOREIGN_TABLE:
+			move_relation(work, stmt);
+			break;
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			move_object(work, "type", castNode(List, stmt->object), stmt->newschema, NULL);
+			break;
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+		case OBJECT_AGGREGATE:
+			move_object(work, "function", castNode(ObjectWithArgs, stmt->object)->objname, stmt->newschema, NULL);
+			break;
+		case OBJECT_EXTENSION:
+			mig_effect_breaks(work, strVal(stmt->object));
+			mig_effect_add_change(work, MIG_OPAQUE);
+			break;
+		default:
+			break;
+	}
+}
+
+void
+mig_effect_rename(MigWork *work, Node *node)
+{
+	if (IsA(node, RenameStmt))
+		effect_rename(work, (RenameStmt *) node);
+	else
+		effect_set_schema(work, castNode(AlterObjectSchemaStmt, node));
+}

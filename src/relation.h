@@ -1,0 +1,77 @@
+/*-------------------------------------------------------------------------
+ *
+ * relation.h
+ *	  What the catalog says about a relation: its size, its tree, who refers
+ *	  to it.
+ *
+ * Layer 1.  Locks are taken conditionally and given back at once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_RELATION_H
+#define MIGRATE_RELATION_H
+
+#include "migrate.h"
+
+/*
+ * Take AccessShareLock without waiting; 55P03 naming the holders if it is
+ * not to be had.  False if the relation has gone.
+ */
+extern bool mig_relation_lock(Oid relid, const char *name);
+extern void mig_relation_unlock(Oid relid);
+
+/* Size of the main fork in bytes and number of rows (-1: not known), partitions included.  Locks as above. */
+extern void mig_relation_size(Oid relid, const char *name, int64 *rows, int64 *bytes);
+
+/* "schema.name", quoted; NULL if it has gone. */
+extern char *mig_relation_text(Oid relid);
+
+/* All that inherit from it, directly or not, itself left out. */
+extern List *mig_relation_children(Oid relid);
+
+extern Oid	mig_relation_parent(Oid relid);	/* of a partition, else InvalidOid */
+
+/* The relation that an index belongs to, or InvalidOid. */
+extern Oid	mig_relation_of_index(Oid indexid);
+extern List *mig_relation_indexes(Oid relid);
+
+/* The view or table of a rewrite rule, or InvalidOid. */
+extern Oid	mig_relation_of_rule(Oid ruleid);
+
+/* A foreign key, seen from one of its sides. */
+typedef struct MigForeignKey
+{
+	Oid			conoid;
+	char	   *conname;
+	Oid			from;
+	Oid			to;
+	List	   *from_columns;	/* attribute numbers, of int */
+	List	   *to_columns;
+	bool		validated;
+} MigForeignKey;
+
+/* Those from it and those to it. */
+extern List *mig_relation_foreign_keys(Oid relid);
+
+/* Has it a trigger of a user's? */
+extern bool mig_relation_has_triggers(Oid relid);
+
+/* Its constraint of that name: type as in pg_constraint, 0 if there is none. */
+typedef struct MigConstraint
+{
+	Oid			oid;
+	char		contype;
+	bool		validated;
+	Oid			index;
+	Oid			refers_to;
+} MigConstraint;
+
+extern bool mig_relation_constraint(Oid relid, const char *conname, MigConstraint *constraint);
+
+/* The number of a column; InvalidAttrNumber if there is none (or it is dropped). */
+extern AttrNumber mig_relation_column(Oid relid, const char *colname);
+
+/* Is there a valid CHECK that says, as it stands or within an AND, that the column is not null? */
+extern bool mig_relation_proves_not_null(Oid relid, AttrNumber column);
+
+#endif							/* MIGRATE_RELATION_H */

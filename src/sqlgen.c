@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * sqlgen.c
+ *	  SQL that we make: names in quotes, words put into a user's statement.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "scan.h"
+#include "sqlgen.h"
+
+char *
+mig_sql_name(const char *name)
+{
+	return pstrdup(quote_identifier(name));
+}
+
+char *
+mig_sql_qualified(const char *nspname, const char *relname)
+{
+	return quote_qualified_identifier(nspname, relname);
+}
+
+char *
+mig_sql_type(TypeName *type)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	if (type->setof)
+		appendStringInfoString(&buf, "SETOF ");
+	foreach(lc, type->names)
+		appendStringInfo(&buf, "%s%s", lc == list_head(type->names) ? "" : ".",
+						 quote_identifier(strVal(lfirst(lc))));
+	if (type->pct_type)
+		appendStringInfoString(&buf, "%TYPE");
+	foreach(lc, type->arrayBounds)
+		appendStringInfoString(&buf, "[]");
+	return buf.data;
+}
+
+char *
+mig_sql_literal(const char *value)
+{
+	return quote_literal_cstr(value);
+}
+
+char *
+mig_sql_insert(const char *text, const char *after, int nth, const char *words)
+{
+	MigScan		scan;
+	char	   *result = NULL;
+
+	mig_scan_begin(&scan, text);
+	while (result == NULL && mig_scan_next(&scan))
+		if (mig_scan_is(&scan, after) && --nth == 0)
+		{
+			int			end = scan.start + scan.length;
+
+			result = psprintf("%.*s %s%s", end, text, words, text + end);
+		}
+	mig_scan_end(&scan);
+	return result;
+}
+
+static bool
+is_word_char(unsigned char c)
+{
+	return isalnum(c) || c == '_' || c == '$' || c >= 0x80;
+}
+
+bool
+mig_sql_mentions(const char *text, const char *word)
+{
+	size_t		len = strlen(word);
+
+	for (const char *p = text; *p; p++)
+		if (pg_strncasecmp(p, word, len) == 0 &&
+			(p == text || !is_word_char(p[-1])) && !is_word_char(p[len]))
+			return true;
+	return false;
+}

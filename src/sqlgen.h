@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * sqlgen.h
+ *	  SQL that we make: names in quotes, words put into a user's statement.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_SQLGEN_H
+#define MIGRATE_SQLGEN_H
+
+#include "migrate.h"
+
+/* A name, quoted where it has to be; NULL nspname: not qualified. */
+extern char *mig_sql_name(const char *name);
+extern char *mig_sql_qualified(const char *nspname, const char *relname);
+
+/* A type as written, without its modifier. */
+extern char *mig_sql_type(TypeName *type);
+
+/* A literal. */
+extern char *mig_sql_literal(const char *value);
+
+/* The same statement with "words" behind its nth token that is "after" (from 1), or NULL if there is none. */
+extern char *mig_sql_insert(const char *text, const char *after, int nth, const char *words);
+
+/* Does a text hold a word, in any case, in code, literals and comments alike? */
+extern bool mig_sql_mentions(const char *text, const char *word);
+
+#endif							/* MIGRATE_SQLGEN_H */
