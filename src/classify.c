@@ -14,7 +14,7 @@
 #include "postgres.h"
 
 #include "classify.h"
-#include "effect.h"
+#include "effect_int.h"
 
 typedef struct Family
 {

@@ -12,47 +12,9 @@
 #ifndef MIGRATE_CLASSIFY_H
 #define MIGRATE_CLASSIFY_H
 
+#include "effect.h"
 #include "migrate.h"
 #include "overlay.h"
-
-/* Where a statement may run. */
-typedef enum MigPlace
-{
-	MIG_ANYWHERE,				/* inside a transaction with its neighbours */
-	MIG_OWN_TRANSACTION,		/* in a transaction, but not after others */
-	MIG_TOP_LEVEL				/* the server refuses a transaction block */
-} MigPlace;
-
-typedef struct MigEffect
-{
-	MigPlace	place;
-	MigStepKind kind;
-	bool		opaque;			/* runs code that we cannot see through */
-	bool		writes_rows;	/* INSERT, UPDATE, DELETE, MERGE, COPY, ... */
-	bool		scans;			/* reads all rows of relation under its lock */
-	bool		rewrites;		/* copies relation to a new file */
-	bool		builds;			/* builds an index on relation: also scans */
-	bool		contract;		/* breaks clients that know the old shape */
-	bool		block_only;		/* means something only inside a BEGIN block */
-	bool		keeps_block;	/* LOCK TABLE and the like: a block that has it is not split */
-	bool		made_only;		/* all that it changes was made by this migration */
-	char	   *relation;		/* qualified; the one that it is about, or NULL */
-	LOCKMODE	lock;			/* on relation */
-	List	   *locks;			/* of MigLock: every relation, relation included */
-	List	   *changes;		/* of MigChange: for the overlay */
-	List	   *makes;			/* of char *: keys of objects that it makes ... */
-	List	   *drops;			/* ... and drops: "view public.v"; see contract */
-	List	   *words;			/* of char *: names that break with it, bare */
-	List	   *touches;		/* of char *: bare names of what it changes or makes */
-	char	   *enum_label;		/* value that ALTER TYPE ... ADD VALUE adds */
-	char	   *rests;			/* "step 2 of 0001", or NULL */
-	char	   *command;		/* what to send instead of the text, or NULL */
-	char	   *object;			/* index etc. made or dropped at top level, qualified */
-	char	   *undo;			/* SQL; "" nothing to undo; NULL irreversible */
-	int64		rows;			/* -1 */
-	int64		bytes;			/* -1 */
-	char	   *note;			/* or NULL */
-} MigEffect;
 
 /*
  * Judge a statement after those that the overlay has seen.  Errors, all with

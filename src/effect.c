@@ -12,7 +12,7 @@
 #include "catalog/pg_class.h"
 #include "utils/lsyscache.h"
 
-#include "effect.h"
+#include "effect_int.h"
 #include "relation.h"
 #include "scan.h"
 #include "sqlgen.h"

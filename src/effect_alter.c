@@ -23,7 +23,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "effect.h"
+#include "effect_int.h"
 #include "relation.h"
 #include "sqlgen.h"
 #include "undo.h"

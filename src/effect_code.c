@@ -25,7 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "effect.h"
+#include "effect_int.h"
 #include "scan.h"
 #include "sqlgen.h"
 #include "undo.h"

@@ -42,7 +42,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "effect.h"
+#include "effect_int.h"
 #include "relation.h"
 
 /* --- volatility --- */

@@ -14,7 +14,7 @@
 #include "commands/trigger.h"
 #include "utils/acl.h"
 
-#include "effect.h"
+#include "effect_int.h"
 #include "relation.h"
 #include "sqlgen.h"
 

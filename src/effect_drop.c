@@ -31,7 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "effect.h"
+#include "effect_int.h"
 #include "relation.h"
 #include "undo.h"
 

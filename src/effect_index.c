@@ -20,7 +20,7 @@
 #include "parser/parse_target.h"
 #include "parser/parser.h"
 
-#include "effect.h"
+#include "effect_int.h"
 #include "relation.h"
 #include "sqlgen.h"
 #include "undo.h"
@@ -153,9 +153,14 @@ name_index(MigWork *work, IndexStmt *stmt, const MigName *table)
 
 	if (name == NULL)
 	{
-		if (table->created && !stmt->concurrent)
-			return;				/* goes with its table */
 		name = choose_index_name(work, stmt, table);
+		if (table->created && !stmt->concurrent)
+		{
+			/* goes with its table; the server may know of names that we do not */
+			mig_effect_makes(work, mig_overlay_target(work->overlay, table->nspname, name, false),
+							 RELKIND_INDEX, true);
+			return;
+		}
 		effect->command = insert_index_name(work->stmt, stmt, name);
 		if (effect->command == NULL)
 			return;

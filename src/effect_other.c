@@ -21,7 +21,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
-#include "effect.h"
+#include "effect_int.h"
 #include "sqlgen.h"
 
 /* --- sequences --- */

@@ -17,7 +17,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 
-#include "effect.h"
+#include "effect_int.h"
 #include "relation.h"
 
 typedef struct Walk

@@ -14,7 +14,7 @@
 
 #include "catalog/pg_class.h"
 
-#include "effect.h"
+#include "effect_int.h"
 #include "sqlgen.h"
 
 /* As in ALTER ... */

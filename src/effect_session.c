@@ -14,7 +14,7 @@
 
 #include "commands/defrem.h"
 
-#include "effect.h"
+#include "effect_int.h"
 
 /* --- the session --- */
 

@@ -16,7 +16,7 @@
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 
-#include "effect.h"
+#include "effect_int.h"
 #include "relation.h"
 
 static bool

@@ -1,18 +1,484 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *	  From statements to the ordered steps of a plan.
+ *
+ * Statements are classified one after the other, over an overlay of what the
+ * earlier ones make.  BEGIN, COMMIT and the like become no steps: they say
+ * which steps were written as one transaction.  What SET search_path means
+ * for later names is found by setting it while planning.
+ *
+ * Layer 1: no writes; AccessShareLock is taken conditionally and given back.
+ *
+ *-------------------------------------------------------------------------
+ */
 #include "postgres.h"
-#include "plan.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
 #include "parse.h"
-MigPlan *mig_plan_build(const char *sql, const MigPlanContext *context)
+#include "plan_int.h"
+
+typedef struct Builder
 {
-	MigPlan *p = palloc0(sizeof(MigPlan)); ListCell *lc; int tx=1;
-	p->direction = context->direction;
-	foreach(lc, mig_parse(sql, "up")) { MigStatement *st = lfirst(lc); MigStep *s = palloc0(sizeof(MigStep));
-		s->step = st->index; s->kind = MIG_STEP_SQL; s->statement = st->index; s->line = st->line; s->tx=tx; s->command = pstrdup(st->text);
-		s->rows=s->bytes=s->estimate_ms=-1; s->state="pending";
-		if (IsA(st->raw->stmt, IndexStmt) && ((IndexStmt*)st->raw->stmt)->concurrent) { IndexStmt *i=(IndexStmt*)st->raw->stmt; s->kind=MIG_STEP_CREATE_INDEX; s->alone=true; s->tx=++tx; tx++; s->object=psprintf("public.%s", i->idxname); s->relation=psprintf("public.%s", i->relation->relname);}
-		p->steps = lappend(p->steps, s); }
-	return p;
+	MigPlanner	planner;
+	List	   *statements;
+	MigBlock   *block;			/* that is open, or NULL */
+	int			block_mark;		/* of the overlay, at its BEGIN */
+	char	   *path_before;	/* search_path at its BEGIN */
+	char	   *path_session;	/* and what SET has made of it, without SET LOCAL */
+	List	   *savepoints;		/* of Savepoint, last one first */
+	char	   *pending_note;	/* for the next step */
+} Builder;
+
+typedef struct Savepoint
+{
+	const char *name;
+	int			mark;
+	int			items;			/* planned before it */
+} Savepoint;
+
+void
+mig_plan_note(MigStep *step, const char *format,...)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if (step->note)
+		appendStringInfo(&buf, "%s; ", step->note);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&buf, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&buf, needed);
+	}
+	step->note = buf.data;
 }
-MigPlan *mig_plan_reverse(const MigPlan *plan, const MigPlanContext *context) { elog(ERROR,"x"); }
-#include "fmgr.h"
-PG_FUNCTION_INFO_V1(mig_plan);PG_FUNCTION_INFO_V1(mig_explain);PG_FUNCTION_INFO_V1(mig_plan_text);
-Datum mig_plan(PG_FUNCTION_ARGS){PG_RETURN_NULL();} Datum mig_explain(PG_FUNCTION_ARGS){PG_RETURN_NULL();} Datum mig_plan_text(PG_FUNCTION_ARGS){PG_RETURN_NULL();}
+
+/* --- search_path --- */
+
+static void
+set_path(const char *path)
+{
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static char *
+get_path(void)
+{
+	return pstrdup(GetConfigOption("search_path", false, false));
+}
+
+/* A path that the server would not take is its to refuse, when the step runs. */
+static void
+follow_path(Builder *builder, const char *path, bool is_local)
+{
+	if (path == NULL)
+		path = builder->planner.context->version ? builder->path_session : get_path();
+	if (set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
+						  GUC_ACTION_SAVE, true, DEBUG1, false) <= 0)
+		return;
+	if (!is_local)
+		builder->path_session = pstrdup(path);
+}
+
+static char *
+constant_text(Node *node)
+{
+	while (IsA(node, TypeCast))
+		node = ((TypeCast *) node)->arg;
+	if (!IsA(node, A_Const) || ((A_Const *) node)->isnull || !IsA(&((A_Const *) node)->val, String))
+		return NULL;
+	return strVal(&((A_Const *) node)->val);
+}
+
+/* SELECT set_config('search_path', ..., ...), which pg_dump writes. */
+static void
+follow_set_config(Builder *builder, SelectStmt *select)
+{
+	ListCell   *lc;
+
+	foreach(lc, select->targetList)
+	{
+		FuncCall   *call = (FuncCall *) lfirst_node(ResTarget, lc)->val;
+		char	   *name;
+
+		if (!IsA(call, FuncCall) || list_length(call->args) != 3)
+			continue;
+		name = constant_text(linitial(call->args));
+		if (name && pg_strcasecmp(name, "search_path") == 0 && constant_text(lsecond(call->args)))
+			follow_path(builder, constant_text(lsecond(call->args)), false);
+	}
+}
+
+static void
+follow_setting(Builder *builder, const MigItem *item)
+{
+	Node	   *node = item->stmt->raw->stmt;
+
+	if (IsA(node, SelectStmt) && item->effect->kind == MIG_STEP_SETTING)
+		follow_set_config(builder, (SelectStmt *) node);
+	else if (IsA(node, VariableSetStmt))
+	{
+		VariableSetStmt *set = (VariableSetStmt *) node;
+
+		if (set->kind == VAR_RESET_ALL)
+			follow_path(builder, builder->path_before, false);
+		else if (set->name == NULL || pg_strcasecmp(set->name, "search_path") != 0 ||
+				 (set->is_local && builder->block == NULL))
+			return;
+		else if (set->kind == VAR_SET_VALUE)
+			follow_path(builder, ExtractSetVariableArgs(set), set->is_local);
+		else if (set->kind == VAR_RESET || set->kind == VAR_SET_DEFAULT)
+			follow_path(builder, builder->path_before, set->is_local);
+	}
+}
+
+/* --- blocks --- */
+
+static bool
+ends_block(const MigStatement *stmt, bool *aborted)
+{
+	TransactionStmt *node = (TransactionStmt *) stmt->raw->stmt;
+
+	if (!IsA(node, TransactionStmt) ||
+		(node->kind != TRANS_STMT_COMMIT && node->kind != TRANS_STMT_ROLLBACK))
+		return false;
+	*aborted = node->kind == TRANS_STMT_ROLLBACK;
+	return true;
+}
+
+/* How a block ends is known before it is planned. */
+static void
+open_block(Builder *builder, const MigStatement *begin, const char *begin_text)
+{
+	MigBlock   *block = palloc0(sizeof(MigBlock));
+	bool		found = false;
+
+	block->begin = begin;
+	block->begin_text = begin_text;
+	for (int i = begin->index; i < list_length(builder->statements) && !found; i++)
+		found = ends_block(list_nth(builder->statements, i), &block->aborted);
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("transaction block is never committed"),
+				 errhint("End it with COMMIT, or leave out BEGIN."),
+				 mig_overlay_errposition(builder->planner.overlay, begin->location)));
+	builder->block = block;
+	builder->block_mark = mig_overlay_mark(builder->planner.overlay);
+	builder->savepoints = NIL;
+}
+
+static void
+undo_nothing(Builder *builder, int from)
+{
+	for (int i = from; i < list_length(builder->planner.items); i++)
+	{
+		MigItem    *item = list_nth(builder->planner.items, i);
+
+		if (item->block == builder->block)
+			item->step->undo = "";
+	}
+}
+
+static void
+close_block(Builder *builder, const MigStatement *end)
+{
+	MigBlock   *block = builder->block;
+	TransactionStmt *node = (TransactionStmt *) end->raw->stmt;
+
+	if (block->aborted)
+	{
+		mig_overlay_revert(builder->planner.overlay, builder->block_mark);
+		builder->path_session = builder->path_before;
+		undo_nothing(builder, 0);
+	}
+	set_path(builder->path_session);
+	builder->block = NULL;
+	if (node->chain)
+		open_block(builder, end, block->begin_text);
+}
+
+static void
+pend_note(Builder *builder, const char *format, int line)
+{
+	char	   *note = psprintf(format, line);
+
+	builder->pending_note = builder->pending_note ?
+		psprintf("%s; %s", builder->pending_note, note) : note;
+}
+
+static void
+require_block(Builder *builder, const MigStatement *stmt, const char *word)
+{
+	if (builder->block == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s can only be used in transaction blocks", word),
+				 mig_overlay_errposition(builder->planner.overlay, stmt->location)));
+}
+
+static void
+push_savepoint(Builder *builder, const char *name)
+{
+	Savepoint  *savepoint = palloc(sizeof(Savepoint));
+
+	savepoint->name = name;
+	savepoint->mark = mig_overlay_mark(builder->planner.overlay);
+	savepoint->items = list_length(builder->planner.items);
+	builder->savepoints = lcons(savepoint, builder->savepoints);
+}
+
+static void
+rollback_to_savepoint(Builder *builder, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, builder->savepoints)
+	{
+		Savepoint  *savepoint = lfirst(lc);
+
+		if (strcmp(savepoint->name, name) != 0)
+			continue;
+		mig_overlay_revert(builder->planner.overlay, savepoint->mark);
+		undo_nothing(builder, savepoint->items);
+		return;
+	}
+}
+
+/* True if the statement only says where a transaction begins or ends. */
+static bool
+follow_transaction(Builder *builder, const MigStatement *stmt)
+{
+	TransactionStmt *node = (TransactionStmt *) stmt->raw->stmt;
+
+	if (!IsA(node, TransactionStmt))
+		return false;
+	switch (node->kind)
+	{
+		case TRANS_STMT_BEGIN:
+		case TRANS_STMT_START:
+			if (builder->block)
+				pend_note(builder, "line %d: BEGIN inside a transaction block has no effect", stmt->line);
+			else
+			{
+				builder->path_before = get_path();
+				open_block(builder, stmt, stmt->text);
+			}
+			return true;
+		case TRANS_STMT_COMMIT:
+		case TRANS_STMT_ROLLBACK:
+			if (builder->block)
+				close_block(builder, stmt);
+			else
+				pend_note(builder, "line %d: there is no transaction block to end", stmt->line);
+			return true;
+		case TRANS_STMT_PREPARE:
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("PREPARE TRANSACTION cannot be part of a migration"),
+					 errhint("End the transaction with COMMIT."),
+					 mig_overlay_errposition(builder->planner.overlay, stmt->location)));
+			break;
+		case TRANS_STMT_SAVEPOINT:
+			require_block(builder, stmt, "SAVEPOINT");
+			push_savepoint(builder, node->savepoint_name);
+			break;
+		case TRANS_STMT_RELEASE:
+			require_block(builder, stmt, "RELEASE SAVEPOINT");
+			break;
+		case TRANS_STMT_ROLLBACK_TO:
+			require_block(builder, stmt, "ROLLBACK TO SAVEPOINT");
+			rollback_to_savepoint(builder, node->savepoint_name);
+			break;
+		default:
+			break;
+	}
+	return false;
+}
+
+/* --- steps --- */
+
+static MigStep *
+make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
+{
+	MigStep    *step = palloc0(sizeof(MigStep));
+
+	step->kind = effect->kind;
+	step->statement = stmt->index;
+	step->line = stmt->line;
+	step->command = effect->command ? effect->command : pstrdup(stmt->text);
+	step->undo = effect->undo;
+	step->relation = effect->relation;
+	step->object = effect->object;
+	step->lock = effect->lock;
+	step->locks = effect->locks;
+	step->scans = effect->scans;
+	step->rewrites = effect->rewrites;
+	step->rows = effect->rows;
+	step->bytes = effect->bytes;
+	step->estimate_ms = mig_plan_estimate(effect, builder->planner.context->rates);
+	step->note = effect->note;
+	step->state = "pending";
+	if (effect->rests)
+		mig_plan_note(step, "rests on %s", effect->rests);
+	if (builder->pending_note)
+		mig_plan_note(step, "%s", builder->pending_note);
+	builder->pending_note = NULL;
+	return step;
+}
+
+static void
+plan_statement(Builder *builder, const MigStatement *stmt)
+{
+	MigPlanner *planner = &builder->planner;
+	MigItem    *item;
+
+	if (follow_transaction(builder, stmt))
+		return;
+	item = palloc0(sizeof(MigItem));
+	item->stmt = stmt;
+	item->effect = mig_classify(stmt, planner->overlay);
+	item->step = make_step(builder, stmt, item->effect);
+	item->block = builder->block;
+	if (item->block)
+		item->block->whole |= item->effect->keeps_block;
+	else if (item->effect->block_only)
+		mig_plan_note(item->step, "has no effect outside of a transaction block");
+	planner->items = lappend(planner->items, item);
+	mig_overlay_apply(planner->overlay, item->effect->changes, item->effect->makes, item->step);
+	follow_setting(builder, item);
+}
+
+static MigPlan *
+finish(Builder *builder)
+{
+	MigPlanner *planner = &builder->planner;
+	MigPlan    *plan = palloc0(sizeof(MigPlan));
+	ListCell   *lc;
+
+	if (builder->pending_note && planner->items != NIL)
+		mig_plan_note(((MigItem *) llast(planner->items))->step, "%s", builder->pending_note);
+	mig_plan_phases(planner);
+	plan->version = planner->context->version ? pstrdup(planner->context->version) : NULL;
+	plan->direction = planner->context->direction;
+	plan->steps = mig_plan_group(planner);
+	foreach(lc, plan->steps)
+		plan->has_contract |= ((MigStep *) lfirst(lc))->phase == MIG_CONTRACT;
+	return plan;
+}
+
+static const char *
+describe(const MigPlanContext *context)
+{
+	return context->version ?
+		psprintf("%s of migration \"%s\"", context->what, context->version) :
+		pstrdup(context->what ? context->what : "sql");
+}
+
+/* Plan statements that were cut from sql. */
+static MigPlan *
+build(const char *sql, const char *what, List *statements, const MigPlanContext *context)
+{
+	Builder		builder = {0};
+	MigPlan    *plan;
+	int			level;
+	ListCell   *lc;
+
+	builder.planner.context = context;
+	builder.planner.sql = sql;
+	builder.planner.what = what;
+	builder.planner.overlay = context->overlay ? context->overlay : mig_overlay_make();
+	builder.statements = statements;
+	builder.path_before = builder.path_session = get_path();
+	mig_overlay_enter(builder.planner.overlay, context->version, sql, what);
+
+	level = NewGUCNestLevel();
+	foreach(lc, statements)
+		plan_statement(&builder, lfirst(lc));
+	plan = finish(&builder);
+	AtEOXact_GUC(false, level);
+	return plan;
+}
+
+MigPlan *
+mig_plan_build(const char *sql, const MigPlanContext *context)
+{
+	const char *what = describe(context);
+
+	return build(sql, what, mig_parse(sql, what), context);
+}
+
+/* --- the way back --- */
+
+static void
+refuse_irreversible(const MigStep *step, const MigPlanContext *context)
+{
+	if (context->version)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("step %d of migration \"%s\" is irreversible", step->step, context->version),
+				 errdetail("Statement %d, line %d: %s", step->statement, step->line, step->command),
+				 errhint("Register the migration with a down that undoes it.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("step %d is irreversible", step->step),
+			 errdetail("Statement %d, line %d: %s", step->statement, step->line, step->command)));
+}
+
+/* A build that was begun may have left an index behind; all else that is not done has left nothing. */
+static bool
+is_to_undo(const MigStep *step)
+{
+	return strcmp(step->state, "done") == 0 ||
+		(strcmp(step->state, "started") == 0 && step->kind == MIG_STEP_CREATE_INDEX);
+}
+
+MigPlan *
+mig_plan_reverse(const MigPlan *plan, const MigPlanContext *context)
+{
+	StringInfoData sql;
+	List	   *origins = NIL;	/* step that a statement undoes */
+	List	   *statements = NIL;
+	MigPlan    *back;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	for (int i = list_length(plan->steps) - 1; i >= 0; i--)
+	{
+		MigStep    *step = list_nth(plan->steps, i);
+		int			from = sql.len;
+
+		if (!is_to_undo(step))
+			continue;
+		if (step->undo == NULL)
+			refuse_irreversible(step, context);
+		if (step->undo[0] == '\0')
+			continue;
+		appendStringInfo(&sql, "%s;\n", step->undo);
+		foreach(lc, mig_parse(sql.data + from, "undo"))
+			origins = lappend(origins, step);
+	}
+	statements = mig_parse(sql.data, "undo");
+	back = build(sql.data, "the derived way back", statements, context);
+	foreach(lc, back->steps)
+	{
+		MigStep    *step = lfirst(lc);
+		MigStep    *origin = list_nth(origins, step->statement - 1);
+
+		step->undoes = origin->step;
+		step->statement = origin->statement;
+		step->line = origin->line;
+	}
+	return back;
+}

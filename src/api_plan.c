@@ -1,0 +1,417 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_plan.c
+ *	  plan(), explain() and plan_text(): look before you leap.
+ *
+ * Migrations are planned in the order in which they would run, over one
+ * overlay, each as its owner in a restricted context: planning another's SQL
+ * must not run anything of his with the caller's rights.  A migration that
+ * was begun shows the plan that it follows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "graph.h"
+#include "overlay.h"
+#include "plan.h"
+#include "session.h"
+#include "settings.h"
+#include "targets.h"
+#include "words.h"
+
+PG_FUNCTION_INFO_V1(mig_plan);
+PG_FUNCTION_INFO_V1(mig_explain);
+PG_FUNCTION_INFO_V1(mig_plan_text);
+
+#define PLAN_COLUMNS 17
+
+/* What an action would do to one migration. */
+typedef struct Planned
+{
+	Migration  *migration;		/* NULL: explain() */
+	List	   *steps;			/* of MigStep */
+} Planned;
+
+/* --- which plan --- */
+
+static bool
+was_begun(const MigPlan *plan)
+{
+	ListCell   *lc;
+
+	if (plan)
+		foreach(lc, plan->steps)
+			if (strcmp(((MigStep *) lfirst(lc))->state, "pending") != 0)
+				return true;
+	return false;
+}
+
+static bool
+can_reverse(const MigPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (strcmp(step->state, "done") == 0 && step->undo == NULL)
+			return false;
+	}
+	return true;
+}
+
+static MigPlan *
+plan_as_owner(const Migration *m, const char *sql, const char *what, MigPlanContext *context)
+{
+	MigIdentity save;
+	MigPlan    *plan;
+
+	context->version = m->version;
+	context->what = what;
+	context->as_written = mig_settings_as_written(m->options);
+	mig_identity_owner(m->owner, m->search_path, &save);
+	plan = mig_plan_build(sql, context);
+	mig_identity_restore(&save);
+	return plan;
+}
+
+/* Steps of a stored plan, with what has become of them. */
+static List *
+stored_steps(const MigPlan *plan, bool contract_only)
+{
+	List	   *steps = NIL;
+	ListCell   *lc;
+
+	foreach(lc, plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (contract_only && step->phase != MIG_CONTRACT)
+			continue;
+		if (strcmp(step->state, "pending") != 0)
+			step->note = step->note ? psprintf("%s; %s", step->state, step->note) : step->state;
+		steps = lappend(steps, step);
+	}
+	return steps;
+}
+
+static List *
+steps_forward(const Migration *m, MigPlanContext *context, bool complete)
+{
+	MigPlan    *stored = m->state == MIG_PENDING ? NULL : mig_catalog_load_plan(m->version, MIG_DIR_APPLY);
+
+	if (complete || m->state == MIG_EXPANDED)
+		return stored ? stored_steps(stored, true) : NIL;
+	if (was_begun(stored))
+		return stored_steps(stored, false);
+	context->direction = MIG_DIR_APPLY;
+	return plan_as_owner(m, m->up, "up", context)->steps;
+}
+
+/* As the run would choose: what was begun, the derived way back, or the written one. */
+static List *
+steps_back(const Migration *m, MigPlanContext *context)
+{
+	MigPlan    *forward = mig_catalog_load_plan(m->version, MIG_DIR_APPLY);
+	MigPlan    *stored = mig_catalog_load_plan(m->version, MIG_DIR_ROLLBACK);
+	MigIdentity save;
+	MigPlan    *plan;
+
+	context->direction = MIG_DIR_ROLLBACK;
+	if (m->state != MIG_APPLIED && m->state != MIG_EXPANDED &&
+		m->direction == MIG_DIR_ROLLBACK && was_begun(stored))
+		return stored_steps(stored, false);
+	if (m->down && (m->state == MIG_APPLIED || (forward && !can_reverse(forward))))
+		return plan_as_owner(m, m->down, "down", context)->steps;
+	if (forward == NULL && m->state == MIG_APPLIED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" has no way back", m->version),
+				 errdetail("It has no down, and was not applied by a plan from which one could be derived.")));
+	if (forward == NULL)
+		return NIL;
+	context->version = m->version;
+	context->what = "up";
+	mig_identity_owner(m->owner, m->search_path, &save);
+	plan = mig_plan_reverse(forward, context);
+	mig_identity_restore(&save);
+	return plan->steps;
+}
+
+/* List of Planned, for plan() and plan_text(). */
+static List *
+plan_action(const char *target, const char *action)
+{
+	MigGraph   *graph = mig_graph_make(mig_catalog_list());
+	MigPlanContext context = {0};
+	List	   *planned = NIL;
+	ListCell   *lc;
+
+	context.overlay = mig_overlay_make();
+	context.rates = mig_catalog_rates();
+	context.complete = mig_auto_complete;
+	mig_graph_check(graph);
+	foreach(lc, mig_targets(graph, action, target, mig_auto_complete, true))
+	{
+		Migration  *m = mig_catalog_get(((Migration *) lfirst(lc))->version, false);
+		Planned    *p = palloc0(sizeof(Planned));
+
+		if (m == NULL)
+			continue;
+		mig_check_right(m, NULL);
+		p->migration = m;
+		p->steps = strncmp(action, "rollback", strlen("rollback")) == 0 ?
+			steps_back(m, &context) :
+			steps_forward(m, &context, strcmp(action, "complete") == 0);
+		planned = lappend(planned, p);
+	}
+	return planned;
+}
+
+/* --- rows --- */
+
+static Datum
+interval_of_ms(int64 ms)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = ms * 1000;
+	return IntervalPGetDatum(interval);
+}
+
+static void
+put_text(Datum *values, bool *nulls, int column, const char *text)
+{
+	nulls[column] = text == NULL;
+	if (text)
+		values[column] = CStringGetTextDatum(text);
+}
+
+static void
+put_step(ReturnSetInfo *rsinfo, const char *version, const MigStep *step)
+{
+	Datum		values[PLAN_COLUMNS] = {0};
+	bool		nulls[PLAN_COLUMNS] = {false};
+
+	put_text(values, nulls, 0, version);
+	values[1] = Int32GetDatum(step->step);
+	put_text(values, nulls, 2, mig_phase_word(step->phase));
+	put_text(values, nulls, 3, mig_kind_word(step->kind));
+	values[4] = Int32GetDatum(step->statement);
+	values[5] = Int32GetDatum(step->line);
+	values[6] = Int32GetDatum(step->tx);
+	put_text(values, nulls, 7, step->command);
+	put_text(values, nulls, 8, step->undo ? step->undo : "irreversible");
+	put_text(values, nulls, 9, step->relation);
+	put_text(values, nulls, 10, mig_lock_word(step->lock));
+	values[11] = BoolGetDatum(step->scans);
+	values[12] = BoolGetDatum(step->rewrites);
+	values[13] = Int64GetDatum(step->rows);
+	nulls[13] = step->rows < 0;
+	values[14] = Int64GetDatum(step->bytes);
+	nulls[14] = step->bytes < 0;
+	nulls[15] = step->estimate_ms < 0;
+	if (!nulls[15])
+		values[15] = interval_of_ms(step->estimate_ms);
+	put_text(values, nulls, 16, step->note);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+static const char *
+action_argument(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("action must not be null")));
+	return text_to_cstring(PG_GETARG_TEXT_PP(1));
+}
+
+/*
+ * migrate.plan(target text, action text) returns setof record
+ *
+ * A row a step.  42704 for an unknown target, 22023 for an unknown action,
+ * 42501 for a migration whose owner the caller may not become; 55000 for
+ * what the verb would refuse; and the errors of planning.
+ */
+Datum
+mig_plan(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *target = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	List	   *planned = plan_action(target, action_argument(fcinfo));
+	ListCell   *lc,
+			   *ls;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, planned)
+		foreach(ls, ((Planned *) lfirst(lc))->steps)
+			put_step(rsinfo, ((Planned *) lfirst(lc))->migration->version, lfirst(ls));
+	return (Datum) 0;
+}
+
+/*
+ * migrate.explain(sql text) returns setof record
+ *
+ * As plan(), for any SQL, as the caller would run it.
+ */
+Datum
+mig_explain(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MigPlanContext context = {0};
+	MigIdentity save;
+	MigPlan    *plan;
+	ListCell   *lc;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("sql must not be null")));
+	context.what = "sql";
+	context.rates = mig_catalog_rates();
+	context.complete = mig_auto_complete;
+	mig_identity_owner(GetUserNameFromId(GetUserId(), false), pstrdup(namespace_search_path), &save);
+	plan = mig_plan_build(text_to_cstring(PG_GETARG_TEXT_PP(0)), &context);
+	mig_identity_restore(&save);
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, plan->steps)
+		put_step(rsinfo, NULL, lfirst(lc));
+	return (Datum) 0;
+}
+
+/* --- text --- */
+
+static void
+put_line(ReturnSetInfo *rsinfo, const char *line)
+{
+	Datum		value = CStringGetTextDatum(line);
+	bool		isnull = false;
+
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &value, &isnull);
+}
+
+static void pg_attribute_printf(2, 3)
+put_fact(ReturnSetInfo *rsinfo, const char *format,...)
+{
+	StringInfoData buf;
+	char	   *line;
+	char	   *next;
+
+	initStringInfo(&buf);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&buf, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&buf, needed);
+	}
+	/* SQL of several lines stays so */
+	for (line = buf.data; line; line = next)
+	{
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (line[0] && line[strlen(line) - 1] == '\r')
+			line[strlen(line) - 1] = '\0';
+		put_line(rsinfo, line == buf.data ? line : psprintf("      %s", line));
+	}
+}
+
+static void
+put_header(ReturnSetInfo *rsinfo, const Planned *planned)
+{
+	int			steps[MIG_CONTRACT + 1] = {0};
+	StringInfoData buf;
+	ListCell   *lc;
+
+	foreach(lc, planned->steps)
+		steps[((MigStep *) lfirst(lc))->phase]++;
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "migration %s", planned->migration->version);
+	if (planned->migration->name)
+		appendStringInfo(&buf, " %s", planned->migration->name);
+	appendStringInfo(&buf, ": %d %s", list_length(planned->steps),
+					 list_length(planned->steps) == 1 ? "step" : "steps");
+	for (MigPhase phase = MIG_EXPAND; phase <= MIG_CONTRACT; phase++)
+		if (steps[phase] > 0)
+			appendStringInfo(&buf, ", %d %s", steps[phase], mig_phase_word(phase));
+	put_fact(rsinfo, "%s", buf.data);
+}
+
+static void
+put_step_text(ReturnSetInfo *rsinfo, const MigStep *step, bool costs)
+{
+	ListCell   *lc;
+
+	put_fact(rsinfo, "  step %d: %s, %s, %s %d, statement %d, line %d", step->step,
+			 mig_phase_word(step->phase), mig_kind_word(step->kind),
+			 step->alone ? "outside a transaction block," : "transaction", step->tx,
+			 step->statement, step->line);
+	put_fact(rsinfo, "    command: %s", step->command);
+	foreach(lc, step->locks)
+	{
+		MigLock    *lock = lfirst(lc);
+
+		if (!lock->created)
+			put_fact(rsinfo, "    lock: %s on %s", mig_lock_word(lock->mode), lock->relation);
+	}
+	if (step->rewrites)
+		put_fact(rsinfo, "    rewrites %s", step->relation ? step->relation : "tables");
+	else if (step->scans)
+		put_fact(rsinfo, "    reads all of %s", step->relation ? step->relation : "some tables");
+	if (costs && step->rows >= 0)
+		put_fact(rsinfo, "    rows: " INT64_FORMAT, step->rows);
+	if (costs && step->bytes >= 0)
+		put_fact(rsinfo, "    bytes: " INT64_FORMAT, step->bytes);
+	if (costs && step->estimate_ms >= 0)
+		put_fact(rsinfo, "    estimate: " INT64_FORMAT " ms", step->estimate_ms);
+	if (step->undo == NULL)
+		put_fact(rsinfo, "    undo: irreversible");
+	else if (step->undo[0])
+		put_fact(rsinfo, "    undo: %s", step->undo);
+	if (step->note)
+		put_fact(rsinfo, "    note: %s", step->note);
+}
+
+/*
+ * migrate.plan_text(target text, action text, costs boolean) returns setof text
+ *
+ * As plan(), one fact a line.
+ */
+Datum
+mig_plan_text(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *target = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		costs = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	List	   *planned = plan_action(target, action_argument(fcinfo));
+	ListCell   *lc,
+			   *ls;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	foreach(lc, planned)
+	{
+		put_header(rsinfo, lfirst(lc));
+		foreach(ls, ((Planned *) lfirst(lc))->steps)
+			put_step_text(rsinfo, lfirst(ls), costs);
+	}
+	return (Datum) 0;
+}

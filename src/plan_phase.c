@@ -1,0 +1,150 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan_phase.c
+ *	  What has to wait until no old client is left.
+ *
+ * A statement waits if it breaks clients that know the old shape, and so does
+ * every later one that may depend on it: that mentions a name which it
+ * changes, or runs code that nobody sees through.  What a later statement of
+ * the same migration makes anew under the same name does not wait: both run
+ * at once, so that there is no time between.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "plan_int.h"
+#include "sqlgen.h"
+
+/* Is all that a statement drops made again, by itself or by a later one? */
+static bool
+is_replaced(const MigPlanner *planner, int number)
+{
+	const MigItem *item = list_nth(planner->items, number);
+	ListCell   *lc;
+
+	if (item->effect->drops == NIL)
+		return false;
+	foreach(lc, item->effect->drops)
+	{
+		bool		found = false;
+
+		for (int i = number; i < list_length(planner->items) && !found; i++)
+		{
+			const MigItem *later = list_nth(planner->items, i);
+			ListCell   *made;
+
+			foreach(made, later->effect->makes)
+				found |= strcmp(lfirst(made), lfirst(lc)) == 0;
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool
+mentions_any(const MigItem *item, const List *words)
+{
+	const ListCell *lc;
+
+	foreach(lc, words)
+		if (mig_sql_mentions(item->stmt->text, lfirst(lc)))
+			return true;
+	return false;
+}
+
+/* A block that is kept whole waits as a whole. */
+static void
+keep_blocks_whole(MigPlanner *planner)
+{
+	ListCell   *lc,
+			   *other;
+
+	foreach(lc, planner->items)
+	{
+		MigItem    *item = lfirst(lc);
+
+		if (item->block == NULL || item->step->phase != MIG_CONTRACT ||
+			!(item->block->whole || planner->context->as_written))
+			continue;
+		foreach(other, planner->items)
+			if (((MigItem *) lfirst(other))->block == item->block)
+				((MigItem *) lfirst(other))->step->phase = MIG_CONTRACT;
+	}
+}
+
+/*
+ * A setting that is made after the first statement that waits holds for some
+ * of those that wait and not for others: then all are said again among them.
+ */
+static void
+repeat_settings(MigPlanner *planner)
+{
+	List	   *items = NIL;
+	bool		waiting = false;
+	bool		needed = false;
+	ListCell   *lc;
+
+	foreach(lc, planner->items)
+	{
+		MigItem    *item = lfirst(lc);
+
+		waiting |= item->step->phase == MIG_CONTRACT;
+		needed |= waiting && item->step->kind == MIG_STEP_SETTING;
+	}
+	if (!needed)
+		return;
+	foreach(lc, planner->items)
+	{
+		MigItem    *item = lfirst(lc);
+		MigItem    *again;
+
+		items = lappend(items, item);
+		if (item->step->kind != MIG_STEP_SETTING || item->step->phase == MIG_CONTRACT)
+			continue;
+		again = palloc(sizeof(MigItem));
+		*again = *item;
+		again->step = palloc(sizeof(MigStep));
+		*again->step = *item->step;
+		again->step->phase = MIG_CONTRACT;
+		mig_plan_note(again->step, "said again for the steps that follow");
+		items = lappend(items, again);
+	}
+	planner->items = items;
+}
+
+void
+mig_plan_phases(MigPlanner *planner)
+{
+	List	   *words = NIL;
+	bool		waiting = false;
+
+	if (planner->context->complete || planner->context->direction == MIG_DIR_ROLLBACK)
+		return;
+	for (int i = 0; i < list_length(planner->items); i++)
+	{
+		MigItem    *item = list_nth(planner->items, i);
+		MigEffect  *effect = item->effect;
+		bool		breaks = effect->contract && !is_replaced(planner, i);
+
+		if (effect->kind == MIG_STEP_SETTING || (item->block && item->block->aborted))
+			continue;
+		if (!breaks && !(waiting && (effect->opaque || planner->context->as_written ||
+									 mentions_any(item, words))))
+			continue;
+		item->step->phase = MIG_CONTRACT;
+		waiting = true;
+		words = list_concat(words, effect->words);
+		words = list_concat(words, effect->touches);
+		if (!breaks)
+			mig_plan_note(item->step, "waits with an earlier statement on which it may depend");
+	}
+	if (waiting)
+	{
+		keep_blocks_whole(planner);
+		repeat_settings(planner);
+	}
+}
