@@ -441,7 +441,7 @@ mig_run_end(const char *version, int64 run, MigState state,
 					" outcome = $5, wait_type = NULL, wait_detail = NULL, wait_since = NULL WHERE id = $3)"
 					" UPDATE migrate_internal.migration SET state = $4, error = $6, sqlstate = $7,"
 					" finished_at = clock_timestamp(),"
-					" step = CASE WHEN $4 IN ('paused', 'failed') THEN step END,"
+					" step = CASE WHEN $4 IN ('paused', 'failed') THEN coalesce($8, step) END,"
 					" phase = CASE WHEN $4 IN ('paused', 'failed') THEN phase END,"
 					" pause = CASE WHEN $4 = 'paused' THEN pause ELSE 'none' END"
 					" WHERE scope = $1 AND version = $2");
@@ -452,6 +452,7 @@ mig_run_end(const char *version, int64 run, MigState state,
 	mig_arg_text(&query, outcome);
 	mig_arg_text(&query, error ? error->message : NULL);
 	mig_arg_text(&query, error ? error->sqlstate : NULL);
+	mig_arg_int64(&query, error ? error->step : 0, error == NULL || error->step == 0);
 	mig_query_run(&query);
 	mig_query_end(&query);
 }

@@ -4,8 +4,8 @@
  *	  What a way back would discard.
  *
  * Looks at the statements of the way back: DROP TABLE, TRUNCATE and DROP
- * COLUMN name what goes.  What a statement discards through others (CASCADE,
- * a DO block, DELETE) is not seen.  The counting runs as the owner of each
+ * COLUMN name what goes.  A DELETE in a written down says itself which rows
+ * it means; what goes through others (CASCADE, a DO block) is not seen.  The counting runs as the owner of each
  * migration, in a restricted context.
  *
  * Locks: AccessShareLock on what is counted, until the end of the transaction.
@@ -51,8 +51,8 @@ count_into(StringInfo losses, const char *what, const char *unit, const char *qu
 		elog(ERROR, "could not count %s", what);
 	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	if (n > 0)
-		appendStringInfo(losses, "%s%s: " INT64_FORMAT " %s", losses->len ? ", " : "",
-						 what, n, unit);
+		appendStringInfo(losses, "%s%s: " INT64_FORMAT " %s%s", losses->len ? ", " : "",
+						 what, n, unit, n == 1 ? "" : "s");
 }
 
 static void
@@ -61,7 +61,7 @@ count_table(StringInfo losses, RangeVar *rv)
 	char	   *name = table_name(rv);
 
 	if (name)
-		count_into(losses, psprintf("table %s", name), "rows",
+		count_into(losses, psprintf("table %s", name), "row",
 				   psprintf("SELECT pg_catalog.count(*) FROM %s", name));
 }
 
@@ -71,7 +71,7 @@ count_column(StringInfo losses, RangeVar *rv, const char *column)
 	char	   *name = table_name(rv);
 
 	if (name && get_attnum(RangeVarGetRelid(rv, NoLock, false), column) != InvalidAttrNumber)
-		count_into(losses, psprintf("column %s of table %s", quote_identifier(column), name), "values",
+		count_into(losses, psprintf("column %s of table %s", quote_identifier(column), name), "value",
 				   psprintf("SELECT pg_catalog.count(%s) FROM %s", quote_identifier(column), name));
 }
 

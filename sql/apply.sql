@@ -1,0 +1,110 @@
+-- apply, complete, rollback: the verbs and their errors
+CREATE EXTENSION migrate;
+SET client_min_messages = warning;
+
+-- nothing is registered
+CALL migrate.apply();
+CALL migrate.complete();
+CALL migrate.rollback();
+CALL migrate.wait();
+
+-- three migrations, one after the other
+SELECT migrate.register('0001', 'CREATE TABLE users (id int PRIMARY KEY, name text)', 'DROP TABLE users', 'create users');
+SELECT migrate.register('0002', 'ALTER TABLE users ADD COLUMN email text; CREATE INDEX CONCURRENTLY users_email ON users (email)',
+	'DROP INDEX CONCURRENTLY users_email; ALTER TABLE users DROP COLUMN email', 'email');
+SELECT migrate.register('0003', 'INSERT INTO users SELECT g, ''u'' || g FROM generate_series(1, 10) g', 'DELETE FROM users', 'rows');
+CALL migrate.apply('0002');
+SELECT version, name, state, direction, steps, steps_done, progress, applied_by = current_user AS by_me, error FROM migrate.status;
+\d users
+CALL migrate.apply();
+SELECT count(*) FROM users;
+CALL migrate.apply();
+SELECT version, step, event, rows, message FROM migrate.history WHERE event <> 'registered';
+
+-- unknown and bad arguments
+CALL migrate.apply('0009');
+CALL migrate.apply(wait => NULL);
+CALL migrate.complete('0009');
+CALL migrate.complete('0001');
+CALL migrate.rollback('0009');
+CALL migrate.rollback_to(NULL);
+CALL migrate.rollback(cascade => NULL);
+CALL migrate.run(NULL);
+CALL migrate.run('SELEC 1');
+CALL migrate.wait('0009');
+SELECT migrate.pause('0009');
+SELECT migrate.resume('0009');
+SELECT migrate.resolve('0001', 1, 'maybe');
+SELECT migrate.resolve('0001', 1, 'done');
+SELECT migrate.tune('0001', 'workers', '2');
+
+-- back again: what others require, what would be lost
+CALL migrate.rollback('0002');
+CALL migrate.rollback('0001', cascade => true);
+CALL migrate.rollback_to('0001');
+SELECT version, state FROM migrate.status;
+\d users
+INSERT INTO users VALUES (1, 'x');
+CALL migrate.rollback('0001');
+SELECT version, state FROM migrate.status;
+CALL migrate.rollback('0001', lose_data => true);
+SELECT version, state FROM migrate.status;
+CALL migrate.rollback('0001');
+
+-- an error: whole, with place and position; nothing of the transaction stays; apply goes on
+SELECT migrate.register('0004', E'CREATE TABLE a (id int);\n\nINSERT INTO a SELECT 1/0;');
+CALL migrate.apply();
+SELECT version, state, direction, step, steps_done, error FROM migrate.status;
+SELECT to_regclass('a');
+SELECT migrate.register('0004', E'CREATE TABLE a (id int);\n\nINSERT INTO a SELECT 1;\nALTER TABLE a ADD CONSTRAINT p CHECK (id > 0)');
+CALL migrate.apply();
+SELECT version, state, error FROM migrate.status;
+SELECT * FROM a;
+
+-- what fails does not keep what is independent from running
+SELECT migrate.register('0005', 'SELECT 1/0');
+SELECT migrate.register('0006', 'CREATE TABLE dependent ()', requires => '{0005}');
+SELECT migrate.register('0007', 'CREATE TABLE independent ()', requires => '{0001}');
+CALL migrate.apply();
+SELECT version, state, error FROM migrate.status WHERE version > '0004';
+SELECT to_regclass('dependent'), to_regclass('independent');
+CALL migrate.rollback('0005');
+SELECT version, state, error FROM migrate.status WHERE version > '0004';
+SELECT migrate.unregister('0006');
+SELECT migrate.unregister('0005');
+
+-- verify: must run without error; a boolean must be true; what it does is undone
+SELECT migrate.register('0008', 'CREATE TABLE v (id int)', verify => 'INSERT INTO v VALUES (1); SELECT count(*) = 1 FROM v');
+CALL migrate.apply();
+SELECT count(*) FROM v;
+SELECT migrate.register('0009', 'INSERT INTO v VALUES (7)', 'DELETE FROM v', verify => 'SELECT id = 8 FROM v');
+CALL migrate.apply();
+SELECT version, state, error FROM migrate.status WHERE version = '0009';
+UPDATE v SET id = 8;
+CALL migrate.apply();
+SELECT version, state, error FROM migrate.status WHERE version = '0009';
+SELECT migrate.register('0010', 'SELECT', verify => 'SELECT nonsense');
+CALL migrate.apply();
+CALL migrate.rollback('0010');
+SELECT migrate.unregister('0010');
+
+-- settings of a migration do not leak into the next one
+SELECT migrate.register('0011', 'CREATE SCHEMA s; SET search_path = s; SET statement_timeout = 12345; CREATE TABLE in_s ()');
+SELECT migrate.register('0012', 'CREATE TABLE after_s AS SELECT current_setting(''statement_timeout'') AS t, current_schema() AS s');
+CALL migrate.apply();
+SELECT to_regclass('s.in_s'), t, s FROM after_s;
+SHOW search_path;
+
+-- run: SQL without a version
+CALL migrate.run('CREATE INDEX CONCURRENTLY ON v (id)', 'an index');
+SELECT version ~ '^run-\d{8}T\d{6}-1$' AS version, name, state FROM migrate.status WHERE version LIKE 'run%';
+SELECT version ~ '^run' AS outside FROM migrate.heads();
+
+-- wait => false
+CALL migrate.run('CREATE TABLE later ()', wait => false);
+CALL migrate.wait();
+SELECT to_regclass('later');
+
+DROP TABLE IF EXISTS a, v, after_s, later, independent, users CASCADE;
+DROP SCHEMA s CASCADE;
+DROP EXTENSION migrate;
