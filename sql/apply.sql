@@ -30,7 +30,9 @@ CALL migrate.rollback('0009');
 CALL migrate.rollback_to(NULL);
 CALL migrate.rollback(cascade => NULL);
 CALL migrate.run(NULL);
+\set VERBOSITY terse
 CALL migrate.run('SELEC 1');
+\set VERBOSITY default
 CALL migrate.wait('0009');
 SELECT migrate.pause('0009');
 SELECT migrate.resume('0009');
@@ -96,13 +98,14 @@ SELECT to_regclass('s.in_s'), t, s FROM after_s;
 SHOW search_path;
 
 -- run: SQL without a version
-CALL migrate.run('CREATE INDEX CONCURRENTLY ON v (id)', 'an index');
+CALL migrate.run('CREATE INDEX CONCURRENTLY ON v (id)', 'an index') \gset
+SELECT :'result' ~ '^run-\d{8}T\d{6}-1 is applied$' AS result;
 SELECT version ~ '^run-\d{8}T\d{6}-1$' AS version, name, state FROM migrate.status WHERE version LIKE 'run%';
 SELECT version ~ '^run' AS outside FROM migrate.heads();
 
 -- wait => false
 CALL migrate.run('CREATE TABLE later ()', wait => false);
-CALL migrate.wait();
+CALL migrate.wait() \gset
 SELECT to_regclass('later');
 
 DROP TABLE IF EXISTS a, v, after_s, later, independent, users CASCADE;
