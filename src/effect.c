@@ -67,6 +67,16 @@ mig_effect_name(MigWork *work, const RangeVar *rv, bool missing_ok)
 }
 
 MigName *
+mig_effect_name_of_oid(MigWork *work, Oid relid)
+{
+	char	   *relname = get_rel_name(relid);
+	char	   *nspname = get_namespace_name(get_rel_namespace(relid));
+
+	/* dropped a moment ago: a name that nobody has */
+	return mig_overlay_find(work->overlay, nspname ? nspname : "", relname ? relname : "");
+}
+
+MigName *
 mig_effect_name_of_list(MigWork *work, List *names, int skip, bool missing_ok)
 {
 	int			n = list_length(names) - skip;

@@ -567,7 +567,8 @@ judge_cmd(Alter *alter, AlterTableCmd *cmd)
 			alter->irreversible = true;
 			break;
 		case AT_SetTableSpace:
-			alter->work->effect->rewrites = true;	/* a copy block by block */
+			/* a copy block by block, that of an index too, but then no rows are written */
+			alter->work->effect->rewrites = alter->stmt->objtype != OBJECT_INDEX;
 			alter->irreversible = true;
 			break;
 		default:

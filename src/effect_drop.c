@@ -114,9 +114,9 @@ drop_index(MigWork *work, DropStmt *stmt, MigName *name)
 	}
 	if (OidIsValid(table))
 	{
-		MigName		of = {.text = mig_relation_text(table), .relid = table, .known = true};
+		MigName    *of = mig_effect_name_of_oid(work, table);
 
-		mig_effect_about(work, &of, mode);
+		mig_effect_about(work, of, mode);
 	}
 	mig_effect_lock(work, name, mode);
 	mig_effect_lock_children(work, name, mode);

@@ -240,10 +240,10 @@ effect_reindex(MigWork *work, ReindexStmt *stmt)
 	table = OidIsValid(name->relid) ? mig_relation_of_index(name->relid) : InvalidOid;
 	if (OidIsValid(table))
 	{
-		MigName		of = {.text = mig_relation_text(table), .relid = table, .known = true};
+		MigName    *of = mig_effect_name_of_oid(work, table);
 
-		mig_effect_about(work, &of, mode);
-		mig_effect_lock_children(work, &of, mode);
+		mig_effect_about(work, of, mode);
+		mig_effect_lock_children(work, of, mode);
 	}
 	mig_effect_lock(work, name, concurrently ? ShareUpdateExclusiveLock : AccessExclusiveLock);
 }

@@ -29,6 +29,9 @@ typedef struct MigWork
 /* What a RangeVar stands for; 42P01 with its position if it is nothing, unless missing_ok. */
 extern MigName *mig_effect_name(MigWork *work, const RangeVar *rv, bool missing_ok);
 
+/* Of a relation that is in the catalog. */
+extern MigName *mig_effect_name_of_oid(MigWork *work, Oid relid);
+
 /* The same for a list of String, as DROP and COMMENT have it; the last "skip" names belong to a part of it. */
 extern MigName *mig_effect_name_of_list(MigWork *work, List *names, int skip, bool missing_ok);
 

@@ -70,11 +70,7 @@ lock_tables_of_type(MigWork *work, Oid typid, LOCKMODE mode)
 			(get_rel_relkind(dep->objid) == RELKIND_RELATION ||
 			 get_rel_relkind(dep->objid) == RELKIND_MATVIEW))
 		{
-			MigName    *name = mig_overlay_find(work->overlay,
-												get_namespace_name(get_rel_namespace(dep->objid)),
-												get_rel_name(dep->objid));
-
-			mig_effect_about(work, name, mode);
+			mig_effect_about(work, mig_effect_name_of_oid(work, dep->objid), mode);
 			work->effect->scans = true;
 		}
 	}

@@ -20,6 +20,9 @@
 
 #include "parse.h"
 #include "plan_int.h"
+#include "words.h"
+
+#define LOCKS_NAMED 8			/* in a note */
 
 typedef struct Builder
 {
@@ -309,6 +312,32 @@ follow_transaction(Builder *builder, const MigStatement *stmt)
 
 /* --- steps --- */
 
+/* The other relations that a step locks; of many, the first few. */
+static void
+note_locks(MigStep *step)
+{
+	StringInfoData buf;
+	int			named = 0;
+	int			more = 0;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, step->locks)
+	{
+		MigLock    *lock = lfirst(lc);
+
+		if (step->relation && step->lock != NoLock && strcmp(lock->relation, step->relation) == 0)
+			continue;
+		if (named == LOCKS_NAMED)
+			more++;
+		else
+			appendStringInfo(&buf, "%s%s (%s)", named++ ? ", " : "", lock->relation,
+							 mig_lock_word(lock->mode));
+	}
+	if (named > 0)
+		mig_plan_note(step, more ? "also locks %s and %d more" : "also locks %s", buf.data, more);
+}
+
 static MigStep *
 make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
 {
@@ -330,6 +359,7 @@ make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
 	step->estimate_ms = mig_plan_estimate(effect, builder->planner.context->rates);
 	step->note = effect->note;
 	step->state = "pending";
+	note_locks(step);
 	if (effect->rests)
 		mig_plan_note(step, "rests on %s", effect->rests);
 	if (builder->pending_note)
