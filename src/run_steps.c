@@ -290,6 +290,7 @@ run_transaction(MigRun *run, List *steps)
 	foreach(lc, steps)
 	{
 		run->current = lfirst(lc);
+		name_session(run, run->current);
 		run_measured(run->current, exec_command, &measured[foreach_current_index(lc)]);
 	}
 	if (!first->ends_aborted && !XactReadOnly)

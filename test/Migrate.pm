@@ -38,17 +38,17 @@ sub register
 		"SELECT migrate.register('$version', \$migration\$$up\$migration\$, down => $down, options => '$options')");
 }
 
-# psql at work while the test goes on.
+# psql at work with one statement while the test goes on.
 sub background
 {
 	my ($node, $sql, $db) = @_;
-	my $self = { in => $sql, out => '', err => '' };
+	my $self = { out => '', err => '' };
 
 	local %ENV = $node->_get_env;
 	$self->{harness} = IPC::Run::start(
 		[ $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose',
-			'-d', $node->connstr($db // 'postgres'), '-f', '-' ],
-		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err},
+			'-d', $node->connstr($db // 'postgres'), '-c', $sql ],
+		'<', \undef, '>', \$self->{out}, '2>', \$self->{err},
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	return $self;
 }

@@ -34,7 +34,7 @@ is(heard("p->>'event', p->>'version', p->>'step'"),
 register($node, '0003', 'DO $$ BEGIN RAISE EXCEPTION E\'"quoted"\n\\\\ %\', repeat(\'x\', 20000); END $$');
 $node->psql('postgres', 'CALL migrate.apply()');
 is(heard("p->>'event', p->>'sqlstate', left(p->>'message', 8)"),
-	"registered||\nstarted||\nfailed|P0001|\"quoted\"", 'a failure');
+	"registered||\nstarted||apply\nfailed|P0001|\"quoted\"", 'a failure');
 
 # What an event says and what is heard is the same.
 is($node->safe_psql('postgres', "SELECT string_agg(event, ',' ORDER BY at) FROM migrate.history WHERE version = '0001'"),
