@@ -17,6 +17,7 @@ CREATE TABLE t (id int);
 INSERT INTO t SELECT generate_series(1, 1000);
 CREATE TABLE held (id int);
 GRANT INSERT ON t TO app;
+GRANT SELECT ON held TO app;
 CREATE TABLE gate (closed bool);
 INSERT INTO gate VALUES (true);
 -- An index expression that holds the build up while it scans the table.  The
