@@ -92,6 +92,7 @@ CREATE TABLE migrate_internal.run (
 	wait_type		text,
 	wait_detail		text,
 	wait_since		timestamptz,
+	wait_until		timestamptz,		-- said again before that while the wait lasts
 	done			bigint,
 	total			bigint,
 	unit			text,
@@ -418,13 +419,16 @@ SELECT m.scope, m.version, m.key, m.in_order, m.name, m.owner,
 	l.lost IS NULL AND m.state OPERATOR(pg_catalog.=) ANY (ARRAY['running', 'completing', 'rolling_back']) AS is_running,
 	m.direction, m.run, m.phase, m.step, m.steps, m.steps_done, m.started_at, m.finished_at, m.applied_by,
 	COALESCE(l.lost, m.error) AS error,
-	r.pid, r.wait_type, r.wait_detail, r.done, r.total, r.unit
+	r.pid, w.wait_type, CASE WHEN w.wait_type IS NOT NULL THEN r.wait_detail END AS wait_detail,
+	r.done, r.total, r.unit
 FROM migrate_internal.migration m
 	LEFT JOIN migrate_internal.run r ON r.id OPERATOR(pg_catalog.=) m.run
 	CROSS JOIN LATERAL (SELECT CASE
 		WHEN m.state OPERATOR(pg_catalog.<>) ALL (ARRAY['running', 'completing', 'rolling_back']) THEN NULL
 		WHEN r.identity OPERATOR(pg_catalog.<>) migrate_internal.identity() THEN 'copied'
 		WHEN NOT migrate_internal.alive(m.scope, m.version) THEN 'interrupted' END) l(lost)
+	CROSS JOIN LATERAL (SELECT CASE
+		WHEN r.wait_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp() THEN r.wait_type END) w(wait_type)
 WHERE m.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '');
 COMMENT ON VIEW migrate_internal.shown IS 'the migrations of the session''s scope, with states as they are shown';
 

@@ -386,17 +386,19 @@ mig_run_begin(const char *version, MigDirection direction, int64 request,
 }
 
 void
-mig_run_waits(int64 run, const char *wait_type, const char *detail)
+mig_run_waits(int64 run, const char *wait_type, const char *detail, int ms)
 {
 	MigQuery	query;
 
 	mig_query_begin(&query,
 					"UPDATE migrate_internal.run SET wait_type = $2, wait_detail = $3,"
-					" wait_since = CASE WHEN $2 IS NULL THEN NULL"
-					" ELSE coalesce(wait_since, clock_timestamp()) END WHERE id = $1");
+					" wait_since = CASE WHEN wait_until > clock_timestamp() THEN wait_since"
+					" ELSE clock_timestamp() END,"
+					" wait_until = clock_timestamp() + make_interval(secs => $4) WHERE id = $1");
 	mig_arg_int64(&query, run, false);
 	mig_arg_text(&query, wait_type);
 	mig_arg_text(&query, detail);
+	mig_arg_float(&query, ms / 1000.0, false);
 	mig_query_run(&query);
 	mig_query_end(&query);
 }
@@ -441,7 +443,7 @@ mig_run_end(const char *version, int64 run, MigState state,
 
 	mig_query_begin(&query,
 					"WITH r AS (UPDATE migrate_internal.run SET finished_at = clock_timestamp(),"
-					" outcome = $5, wait_type = NULL, wait_detail = NULL, wait_since = NULL WHERE id = $3)"
+					" outcome = $5, wait_type = NULL, wait_detail = NULL, wait_since = NULL, wait_until = NULL WHERE id = $3)"
 					" UPDATE migrate_internal.migration SET state = $4, error = $6, sqlstate = $7,"
 					" finished_at = clock_timestamp(),"
 					" step = CASE WHEN $4 IN ('paused', 'failed') THEN coalesce($8, step) END,"

@@ -83,8 +83,13 @@ extern char *mig_request_current(int64 id);
 extern int64 mig_run_begin(const char *version, MigDirection direction, int64 request,
 						   Jsonb *settings, int steps, int step, int steps_done);
 
-/* What the worker does now, for those who watch: in a transaction of its own. */
-extern void mig_run_waits(int64 run, const char *wait_type, const char *detail);	/* NULL: no more */
+/*
+ * What the worker waits for, in a transaction of its own.  It holds for so
+ * many milliseconds and must be said again before they are over: the end of
+ * a wait often falls into a transaction of the user's, where nothing can be
+ * told to others.
+ */
+extern void mig_run_waits(int64 run, const char *wait_type, const char *detail, int ms);
 extern void mig_run_add_lock_time(int64 run, int64 stalled_ms, int64 waited_ms);
 
 /* The step that is next or running, and how many are done. */

@@ -45,6 +45,7 @@
 #define FIRST_WARNING_MS (60 * 1000)
 #define NEXT_WARNING_MS (10 * 60 * 1000)
 #define MAX_RETRY_PAUSE_MS 1000
+#define NEXT_WAIT_MS 2000		/* what a try between two waits may take */
 
 MigError *
 mig_error_of(const ErrorData *edata, const char *version, const MigStep *step)
@@ -122,7 +123,7 @@ mig_run_pause_for(MigRun *run, int ms, const char *wait_type, const char *detail
 	const char *pause;
 
 	mig_exec_begin();
-	mig_run_waits(run->id, wait_type, detail);
+	mig_run_waits(run->id, wait_type, detail, ms + NEXT_WAIT_MS);
 	warn_of_wait(run, wait_type, detail);
 	pause = mig_get_pause(run->version);
 	mig_exec_commit();
@@ -131,9 +132,6 @@ mig_run_pause_for(MigRun *run, int ms, const char *wait_type, const char *detail
 				(errcode(ERRCODE_QUERY_CANCELED),
 				 errmsg("migration \"%s\" is paused", run->version)));
 	sleep_ms(ms);
-	mig_exec_begin();
-	mig_run_waits(run->id, NULL, NULL);
-	mig_exec_commit();
 }
 
 /* Tell the caller for whom this run must wait, once. */
