@@ -12,7 +12,7 @@ my @order = (
 	# 4
 	'launcher', 'waiting', 'worker*',
 	# 3
-	'inline', 'serve', 'run*', 'step*', 'loss', 'backfill', 'sync', 'lock*',
+	'inline', 'serve', 'loss', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock',
 	# 2
 	'register', 'load*', 'tar', 'catalog*', 'events', 'query', 'exec', 'session*',
 	# 1
