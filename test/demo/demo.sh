@@ -33,21 +33,33 @@ load() {
 		psql -X -d shop -v ON_ERROR_STOP=1 -P footer=off | sed 's/^/    /'
 }
 
-# open_doors DATABASE: clients come, until close_doors.
+# open_doors DATABASE: clients come, until close_doors; one of them reads orders in
+# a transaction that takes its time.
 open_doors() {
 	pgbench -n -M prepared -c 8 -j 1 -R "$rate" -T 600 -D orders="$orders" \
 		-f "$here/clients/browse.sql@5" -f "$here/clients/account.sql@3" \
 		-f "$here/clients/order.sql@2" -f "$here/clients/pay.sql@1" \
 		--log --log-prefix="$work/log/$1" "$1" >"$work/log/pgbench-$1.log" 2>&1 &
 	clients=$!
+	PGAPPNAME='monthly report' pgbench -n -c 1 -T 600 -f "$here/clients/report.sql" "$1" >"$work/log/report-$1.log" 2>&1 &
+	report=$!
 }
 
 # close_doors DATABASE: sets transactions and failures.
 close_doors() {
-	kill -ALRM $clients				# as if the time of its -T were over: it finishes, and reports
+	kill -ALRM $clients $report		# as if the time of their -T were over: they finish, and report
 	wait $clients || die "clients gave up: $(grep -m 3 -E 'error|aborted' "$work/log/pgbench-$1.log")"
+	wait $report || die "the report gave up: $(grep -m 3 -E 'error|aborted' "$work/log/report-$1.log")"
 	transactions=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' "$work/log/pgbench-$1.log")
 	failures=$(sed -n 's/^number of failed transactions: \([0-9]*\).*/\1/p' "$work/log/pgbench-$1.log")
+}
+
+# midway DATABASE: return while the report is in the middle of its transaction.
+midway() {
+	until [ "$(psql -X -At -d "$1" -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'monthly report'
+		AND datname = current_database() AND clock_timestamp() - xact_start BETWEEN '0.3 s' AND '0.8 s'")" = 1 ]; do
+		sleep 0.1
+	done
 }
 
 # noticed LABEL DATABASE FROM TO: the clients' own log between two times, one line.
@@ -75,22 +87,20 @@ show "SELECT relname AS \"table\", to_char(n_live_tup, '9,999,999') AS rows, pg_
 createdb -T shop plain
 
 title 'Customers come, and stay to the end'
-say "Eight clients browse, order, pay, look at their accounts: $rate transactions a second."
+say "Eight clients browse, order, pay, look at their accounts: $rate transactions a second. A ninth"
+say "reads all orders for a report, again and again, in a transaction of 2.5 seconds."
 start=$(now)
 open_doors shop
 sleep 8
 
 title 'Fourteen more migrations: ordinary SQL'
 load $(cd "$here/migrations" && ls)
-say 'One of them, as somebody wrote it:'
+say 'The first two, as the server plans them:'
 say
-sed 's/^/    /' "$here/migrations/0011_best_sellers.sql"
-say
-say 'The same as the server plans it:'
-say
-show "SELECT * FROM migrate.plan_text('0011');"
+show "SELECT * FROM migrate.plan_text('0012');"
 
-title 'Apply'
+title 'Apply, while the report is at it'
+midway shop
 before=$(now)
 show 'CALL migrate.apply();'
 after=$(now)
@@ -109,6 +119,7 @@ total=$transactions failed=$failures
 title 'What the customers noticed'
 open_doors plain
 sleep 3
+midway plain
 plain=$(now)
 for file in $(cd "$here/migrations" && ls 00* | sed 1,10d); do
 	sed -n '/^-- migrate:up/,/^-- migrate:\(down\|verify\)/p' "$here/migrations/$file" >"$work/tmp/up.sql"
