@@ -164,6 +164,20 @@ CREATE TABLE migrate_internal.event (
 CREATE INDEX ON migrate_internal.event (scope, version, id);
 CREATE INDEX ON migrate_internal.event (id) WHERE event = 'step done' AND bytes > 1000000;
 
+-- Keys of rows that a step could not take: data of users, hence never dumped.
+CREATE TABLE migrate_internal.failed_row (
+	scope			text NOT NULL,
+	version			text NOT NULL,
+	run				bigint NOT NULL,
+	step			int NOT NULL,
+	relation		text NOT NULL,
+	key				text NOT NULL,
+	sqlstate		text,
+	message			text,
+	at				timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+CREATE INDEX ON migrate_internal.failed_row (scope, version);
+
 CREATE SEQUENCE migrate_internal.request_id;
 
 -- What a verb was asked to do; the queue between callers and workers.
@@ -547,6 +561,16 @@ FROM (SELECT pg_catalog.count(*) FILTER (WHERE t.is_running),
 			AND v.step IS NOT NULL) e(rows_total, wal_bytes_total, stalled_ms_total);
 COMMENT ON VIEW migrate.stat
 	IS 'one row, always there, for monitoring: how many run, wait, have failed, rest expanded (and since when the oldest); rows, WAL bytes and milliseconds stalled, summed over all steps ever run';
+
+CREATE VIEW migrate.failed_rows AS
+SELECT f.version, f.step, f.relation, f.key, f.sqlstate, f.message, f.at
+FROM migrate_internal.failed_row f
+WHERE f.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '')
+	AND pg_catalog.has_table_privilege(current_user, pg_catalog.to_regclass(f.relation)::oid, 'SELECT')
+ORDER BY f.version, f.step, f.key;
+COMMENT ON VIEW migrate.failed_rows
+	IS 'keys of rows that a step could not take, for those who may read the table';
+GRANT SELECT ON migrate.failed_rows TO PUBLIC;
 
 GRANT SELECT ON migrate.status, migrate.progress, migrate.history, migrate.migrations, migrate.stat TO PUBLIC;
 

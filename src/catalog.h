@@ -48,6 +48,10 @@ extern void mig_catalog_drop_plan(const char *version);
 extern void mig_catalog_step_state(const char *version, MigDirection direction,
 								   int step, const char *state);
 
+/* Keep the keys (char *) of rows that a step could not take; they replace those of earlier runs. */
+extern void mig_catalog_failed_rows(const char *version, int64 run, const MigStep *step,
+									List *keys, const char *sqlstate, const char *message);
+
 /* A migration, of any scope but not this version, whose contract phase will change that relation; or NULL. */
 extern char *mig_catalog_contract_on(const char *relation, const char *except);
 

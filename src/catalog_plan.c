@@ -16,6 +16,7 @@
 #include "utils/json.h"
 
 #include "catalog.h"
+#include "catalog_run.h"
 #include "query.h"
 #include "settings.h"
 #include "words.h"
@@ -91,6 +92,8 @@ args_to_json(const MigStep *step)
 		appendStringInfoString(&buf, ", \"begin\": ");
 		escape_json(&buf, step->begin);
 	}
+	if (step->violates)
+		appendStringInfo(&buf, ", \"violates\": \"%s\"", step->violates);
 	appendStringInfoChar(&buf, '}');
 	return buf.data;
 }
@@ -200,7 +203,8 @@ step_of_row(MigQuery *query, uint64 row)
 	step->alone = mig_col_bool(query, row, 20);
 	step->ends_aborted = mig_col_bool(query, row, 21);
 	step->undoes = mig_col_int(query, row, 22);
-	step->locks = locks_of_row(query, row, 23);
+	step->violates = mig_col_text(query, row, 23);
+	step->locks = locks_of_row(query, row, 24);
 	return step;
 }
 
@@ -214,7 +218,7 @@ mig_catalog_load_plan(const char *version, MigDirection direction)
 					"SELECT step, phase, kind, statement, line, tx, command, undo, relation, object,"
 					" lock, scans, rewrites, rows, bytes, estimate_ms, note, state,"
 					" args->>'begin', (args->>'alone')::bool, (args->>'ends_aborted')::bool,"
-					" (args->>'undoes')::int,"
+					" (args->>'undoes')::int, args->>'violates',"
 					" ARRAY(SELECT l->>0 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>1 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>2 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n)"
@@ -301,4 +305,28 @@ mig_catalog_rates(void)
 	}
 	mig_query_end(&query);
 	return result;
+}
+
+void
+mig_catalog_failed_rows(const char *version, int64 run, const MigStep *step,
+						List *keys, const char *sqlstate, const char *message)
+{
+	MigQuery	query;
+
+	mig_query_begin(&query,
+					"WITH old AS (DELETE FROM migrate_internal.failed_row"
+					" WHERE scope = $1 AND version = $2 AND run <> $3)"
+					" INSERT INTO migrate_internal.failed_row (scope, version, run, step, relation,"
+					" key, sqlstate, message)"
+					" SELECT $1, $2, $3, $4, $5, k, $7, $8 FROM unnest($6) k");
+	mig_arg_text(&query, mig_current_scope());
+	mig_arg_text(&query, version);
+	mig_arg_int64(&query, run, false);
+	mig_arg_int(&query, step->step);
+	mig_arg_text(&query, step->relation);
+	mig_arg_texts(&query, keys, false);
+	mig_arg_text(&query, sqlstate);
+	mig_arg_text(&query, message);
+	mig_query_run(&query);
+	mig_query_end(&query);
 }

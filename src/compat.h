@@ -11,13 +11,16 @@
 #ifndef MIGRATE_COMPAT_H
 #define MIGRATE_COMPAT_H
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -267,6 +270,38 @@ mig_is_enforced(const Constraint *constraint)
 	return constraint->is_enforced;
 #else
 	return true;
+#endif
+}
+
+/* 18: NOT NULL is a constraint, and can be NOT VALID (commits 14e87ffa5c54, a379061a22a8) */
+#if PG_VERSION_NUM >= 180000
+#define MIG_HAS_NOT_NULL_NOT_VALID true
+#else
+#define MIG_HAS_NOT_NULL_NOT_VALID false
+#endif
+
+/* Is a column that says NOT NULL known to hold no null? */
+static inline bool
+mig_not_null_is_valid(Oid relid, AttrNumber column)
+{
+#if PG_VERSION_NUM >= 180000
+	HeapTuple	tuple = findNotNullConstraintAttnum(relid, column);
+
+	return !HeapTupleIsValid(tuple) ||
+		((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
+#else
+	return true;
+#endif
+}
+
+/* 18: temporal keys (commit fc0438b4e805) */
+static inline bool
+mig_constraint_without_overlaps(const Constraint *con)
+{
+#if PG_VERSION_NUM >= 180000
+	return con->without_overlaps || con->fk_with_period;
+#else
+	return false;
 #endif
 }
 

@@ -54,7 +54,9 @@ typedef enum MigStepKind
 	MIG_STEP_REINDEX,			/* REINDEX ... CONCURRENTLY, or of many */
 	MIG_STEP_DETACH,			/* DETACH PARTITION CONCURRENTLY */
 	MIG_STEP_REPEATABLE,		/* top level; harmless twice: VACUUM, ... */
-	MIG_STEP_OPAQUE				/* top level; nobody can tell if it ran */
+	MIG_STEP_OPAQUE,			/* top level; nobody can tell if it ran */
+	MIG_STEP_LOOK,				/* a query that must find no row */
+	MIG_STEP_VALIDATE			/* VALIDATE CONSTRAINT; see migrate.on_violation */
 } MigStepKind;
 
 /*
@@ -94,6 +96,7 @@ typedef struct MigStep
 	int			undoes;			/* derived way back: the step that it undoes; else 0 */
 	char	   *relation;		/* the one that it is about, or NULL */
 	char	   *object;			/* what it makes or drops, qualified, or NULL */
+	const char *violates;		/* look: SQLSTATE of the rule that rows which it finds break */
 	LOCKMODE	lock;			/* on relation; NoLock if none */
 	List	   *locks;			/* of MigLock */
 	bool		scans;

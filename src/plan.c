@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "online.h"
 #include "parse.h"
 #include "plan_int.h"
 #include "words.h"
@@ -368,26 +369,118 @@ make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
 	return step;
 }
 
+/* What its family knows better than the classifier. */
 static void
-plan_statement(Builder *builder, const MigStatement *stmt)
+apply_part(MigStep *step, const MigPart *part)
+{
+	step->phase = part->phase;
+	step->violates = part->violates;
+	if (part->undo_given)
+		step->undo = part->undo;
+	if (part->relation)
+		step->relation = part->relation;
+	if (part->note)
+		mig_plan_note(step, "%s", part->note);
+}
+
+static bool
+may_write(const MigEffect *effect, const char *relation)
+{
+	ListCell   *lc;
+
+	if (effect->opaque)
+		return true;
+	foreach(lc, effect->locks)
+		if (((MigLock *) lfirst(lc))->mode >= RowExclusiveLock &&
+			strcmp(((MigLock *) lfirst(lc))->relation, relation) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Where an item goes: at the end; but a look at rows goes before all that
+ * changes anything, unless what it looks at is changed by an earlier
+ * statement, so that a migration which must fail has changed nothing.
+ */
+static int
+place_of(const MigPlanner *planner, const MigItem *item)
+{
+	int			place = list_length(planner->items);
+	int			n = 0;
+	ListCell   *lc;
+
+	if (item->step->kind != MIG_STEP_LOOK || item->block)
+		return place;
+	foreach(lc, planner->items)
+	{
+		const MigItem *before = lfirst(lc);
+
+		if (before->block || may_write(before->effect, item->step->relation))
+			return place;
+		if (before->step->kind == MIG_STEP_LOOK || before->step->kind == MIG_STEP_SETTING)
+			n = foreach_current_index(lc) + 1;
+	}
+	return n;
+}
+
+/* One item of the plan: a statement as it stands, or a part of its sequence. */
+static void
+add_item(Builder *builder, const MigStatement *stmt, MigEffect *effect, const MigPart *part)
 {
 	MigPlanner *planner = &builder->planner;
-	MigItem    *item;
+	MigItem    *item = palloc0(sizeof(MigItem));
 
-	if (follow_transaction(builder, stmt))
-		return;
-	item = palloc0(sizeof(MigItem));
 	item->stmt = stmt;
-	item->effect = mig_classify(stmt, planner->overlay);
-	item->step = make_step(builder, stmt, item->effect);
+	item->effect = effect;
+	item->step = make_step(builder, stmt, effect);
+	if (part)
+		apply_part(item->step, part);
 	item->block = builder->block;
 	if (item->block)
 		item->block->whole |= item->effect->keeps_block;
 	else if (item->effect->block_only)
 		mig_plan_note(item->step, "has no effect outside of a transaction block");
-	planner->items = lappend(planner->items, item);
+	planner->items = list_insert_nth(planner->items, place_of(planner, item), item);
 	mig_overlay_apply(planner->overlay, item->effect->changes, item->effect->makes, item->step);
 	follow_setting(builder, item);
+}
+
+/* A part of a sequence is judged like a statement that stands at its place. */
+static void
+plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
+{
+	MigStatement *own = linitial(mig_parse(part->command, "a planned step"));
+	MigEffect  *effect;
+
+	own->index = stmt->index;
+	own->line = stmt->line;
+	own->location = stmt->location;
+	effect = mig_classify(own, builder->planner.overlay);
+	if (part->own_transaction && effect->place == MIG_ANYWHERE)
+		effect->place = MIG_OWN_TRANSACTION;
+	if (part->kind != MIG_STEP_SQL)
+		effect->kind = part->kind;
+	if (part->spares_scan)
+		effect->scans = false;
+	add_item(builder, own, effect, part);
+}
+
+static void
+plan_statement(Builder *builder, const MigStatement *stmt)
+{
+	MigPlanner *planner = &builder->planner;
+	MigEffect  *effect;
+	List	   *parts;
+	ListCell   *lc;
+
+	if (follow_transaction(builder, stmt))
+		return;
+	effect = mig_classify(stmt, planner->overlay);
+	parts = mig_online_expand(stmt, effect, planner->overlay, planner->context);
+	if (parts == NIL)
+		add_item(builder, stmt, effect, NULL);
+	foreach(lc, parts)
+		plan_part(builder, stmt, lfirst(lc));
 }
 
 static MigPlan *

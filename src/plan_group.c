@@ -243,13 +243,14 @@ mig_plan_group(MigPlanner *planner)
 	List	   *steps = NIL;
 	Tx			tx = {0};
 
-	for (MigPhase phase = MIG_EXPAND; phase <= MIG_CONTRACT; phase++)
+	/* what fills and checks data keeps its place among what expands */
+	for (int contract = 0; contract <= 1; contract++)
 	{
 		ListCell   *lc;
 
 		tx.open = false;
 		foreach(lc, planner->items)
-			if (((MigItem *) lfirst(lc))->step->phase == phase)
+			if ((((MigItem *) lfirst(lc))->step->phase == MIG_CONTRACT) == contract)
 				steps = add_item(planner, steps, &tx, lfirst(lc));
 	}
 	return steps;

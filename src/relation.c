@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -36,6 +37,8 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
+#include "compat.h"
 #include "lock_holders.h"
 #include "relation.h"
 
@@ -380,4 +383,38 @@ mig_relation_proves_not_null(Oid relid, AttrNumber column)
 	}
 	rows_end(&rows);
 	return found;
+}
+
+bool
+mig_relation_is_not_null(Oid relid, AttrNumber column)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(column));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return result && mig_not_null_is_valid(relid, column);
+}
+
+List *
+mig_relation_primary_key(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, NoLock);
+	Oid			index = rel ? RelationGetPrimaryKeyIndex(rel) : InvalidOid;
+	HeapTuple	tuple;
+	List	   *names = NIL;
+
+	if (rel)
+		relation_close(rel, NoLock);
+	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	if (!HeapTupleIsValid(tuple))
+		return NIL;
+	for (int i = 0; i < ((Form_pg_index) GETSTRUCT(tuple))->indnkeyatts; i++)
+		names = lappend(names, makeString(get_attname(relid,
+													  ((Form_pg_index) GETSTRUCT(tuple))->indkey.values[i],
+													  false)));
+	ReleaseSysCache(tuple);
+	return names;
 }

@@ -74,4 +74,10 @@ extern AttrNumber mig_relation_column(Oid relid, const char *colname);
 /* Is there a valid CHECK that says, as it stands or within an AND, that the column is not null? */
 extern bool mig_relation_proves_not_null(Oid relid, AttrNumber column);
 
+/* Is the column marked NOT NULL, and known to hold no null? */
+extern bool mig_relation_is_not_null(Oid relid, AttrNumber column);
+
+/* Names of the columns of the primary key, in its order: list of String; NIL: it has none. */
+extern List *mig_relation_primary_key(Oid relid);
+
 #endif							/* MIGRATE_RELATION_H */

@@ -275,6 +275,9 @@ record_end(MigRun *run, MigState state, const char *event_word, const MigError *
 	event.duration_ms = event.lock_wait_ms = -1;
 	event.rows = event.wal_bytes = event.bytes = -1;
 	event.stalled_ms = mig_run_stalled(run->id);
+	if (error && run->failed_rows != NIL && run->current)
+		mig_catalog_failed_rows(run->version, run->id, run->current, run->failed_rows,
+								error->sqlstate, error->message);
 	mig_run_end(run->version, run->id, state, event_word, error);
 	mig_event_record(&event);
 	run->end_state = state;
@@ -419,6 +422,9 @@ recover(MigRun *run, const ErrorData *edata, MigOutcome *outcome, MigError **err
 		return false;
 	}
 	clear_failed_step(run);
+	if (run->current && run->current->kind == MIG_STEP_VALIDATE && mig_on_violation == MIG_VIOLATION_LIFT &&
+		ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		mig_run_lift(run, run->current);
 	if (is_retryable(edata) && try_again_later(run, edata))
 		return true;
 	if (run->current && refuses_block(edata) && mig_run_split(run, run->current, true))

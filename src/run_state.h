@@ -39,6 +39,7 @@ typedef struct MigRun
 	int			tries;			/* of the transaction or step at hand */
 	TimestampTz trouble_since;	/* 0: none */
 	TimestampTz next_warning;
+	List	   *failed_rows;	/* keys (char *) that the step at hand has met */
 	int64		stalled_ms;		/* not yet recorded */
 	int64		waited_ms;
 } MigRun;
@@ -69,6 +70,12 @@ extern void mig_run_verify(MigRun *run);
  * as its effects come later, and flush it.
  */
 extern void mig_run_commit_softly(void);
+
+/* run_look.c: 23xxx, with keys, when the query of a step finds rows; failed_rows has them. */
+extern uint64 mig_run_look(MigRun *run, const MigStep *step);
+
+/* run_steps.c: undo what a sequence has added before its last step failed. */
+extern void mig_run_lift(MigRun *run, MigStep *step);
 
 /* run.c: record the end, in the caller's transaction. */
 extern void mig_run_finish(MigRun *run);

@@ -95,14 +95,14 @@ name_session(const MigRun *run, const MigStep *step)
 }
 
 static uint64
-run_measured(MigStep *step, uint64 (*action) (const MigStep *), Measured *m)
+run_measured(MigRun *run, MigStep *step, uint64 (*action) (MigRun *, const MigStep *), Measured *m)
 {
 	instr_time	start,
 				end;
 	uint64		wal = pgWalUsage.wal_bytes;
 
 	INSTR_TIME_SET_CURRENT(start);
-	m->rows = action(step);
+	m->rows = action(run, step);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	m->ms = INSTR_TIME_GET_MILLISEC(end);
@@ -254,9 +254,17 @@ begin_with_locks(MigRun *run, List *steps)
 }
 
 static uint64
-exec_command(const MigStep *step)
+do_in_block(MigRun *run, const MigStep *step)
 {
+	if (step->kind == MIG_STEP_LOOK)
+		return mig_run_look(run, step);
 	return mig_exec(step->command);
+}
+
+static uint64
+do_alone(MigRun *run, const MigStep *step)
+{
+	return mig_step_do_alone(step);
 }
 
 static void
@@ -291,7 +299,7 @@ run_transaction(MigRun *run, List *steps)
 	{
 		run->current = lfirst(lc);
 		name_session(run, run->current);
-		run_measured(run->current, exec_command, &measured[foreach_current_index(lc)]);
+		run_measured(run, run->current, do_in_block, &measured[foreach_current_index(lc)]);
 	}
 	if (!first->ends_aborted && !XactReadOnly)
 	{
@@ -304,6 +312,30 @@ run_transaction(MigRun *run, List *steps)
 	foreach(lc, steps)
 		((MigStep *) lfirst(lc))->state = "done";
 	run->finished = finish;
+}
+
+/*
+ * A constraint that could not be validated is lifted again, lest it stand
+ * between a client and the rows that violate it.
+ */
+void
+mig_run_lift(MigRun *run, MigStep *step)
+{
+	for (int i = list_length(run->plan->steps) - 1; i >= 0; i--)
+	{
+		MigStep    *before = list_nth(run->plan->steps, i);
+
+		if (before->statement != step->statement || !is_done(before) ||
+			before->undo == NULL || before->undo[0] == '\0')
+			continue;
+		begin_with_locks(run, list_make1(before));
+		mig_exec(before->undo);
+		mig_exec_begin();
+		mig_catalog_step_state(run->version, run->plan->direction, before->step, "pending");
+		mig_exec_commit();
+		mig_exec("COMMIT");
+		before->state = "pending";
+	}
 }
 
 /* --- a step alone --- */
@@ -364,7 +396,7 @@ run_alone(MigRun *run, MigStep *step)
 		mark(run, step, "started");
 	}
 	if (!done)
-		run_measured(step, mig_step_do_alone, &measured);
+		run_measured(run, step, do_alone, &measured);
 	record_transaction(run, list_make1(step), &measured,
 					   run->migration->verify == NULL && is_last(run, step->tx));
 	run->finished = run->migration->verify == NULL && is_last(run, step->tx);

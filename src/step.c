@@ -275,6 +275,8 @@ mig_step_after_crash(const MigStep *step)
 			return MIG_STEP_DOUBTFUL;
 		case MIG_STEP_SQL:
 		case MIG_STEP_SETTING:
+		case MIG_STEP_LOOK:
+		case MIG_STEP_VALIDATE:
 			break;
 	}
 	return MIG_STEP_AGAIN;

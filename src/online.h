@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * online.h
+ *	  Statements that are replaced by a sequence which blocks nobody.
+ *
+ * Layer 1, between plan.c and classify.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_ONLINE_H
+#define MIGRATE_ONLINE_H
+
+#include "classify.h"
+#include "plan.h"
+
+/* One statement of a sequence. */
+typedef struct MigPart
+{
+	char	   *command;		/* one statement, names qualified */
+	MigStepKind kind;			/* MIG_STEP_SQL: as it is classified */
+	MigPhase	phase;			/* expand or migrate: order is kept either way */
+	bool		undo_given;		/* else as it is classified */
+	char	   *undo;			/* as in MigStep */
+	bool		own_transaction;
+	bool		spares_scan;	/* an earlier part has proved what the server would look for */
+	char	   *relation;		/* that it is about, if classifying cannot tell */
+	const char *violates;		/* see MigStep */
+	char	   *note;			/* or NULL */
+} MigPart;
+
+/*
+ * The sequence (list of MigPart) that takes the place of a statement, or NIL:
+ * it runs as it stands, because it blocks nobody, or what it concerns is
+ * small, empty or made by the same migration, or there is no other way.
+ * Errors: what the server would raise in any case, with position.
+ */
+extern List *mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
+							   const MigOverlay *overlay, const MigPlanContext *context);
+
+#endif							/* MIGRATE_ONLINE_H */
