@@ -22,6 +22,7 @@ typedef struct MigPart
 	bool		undo_given;		/* else as it is classified */
 	char	   *undo;			/* as in MigStep */
 	bool		own_transaction;
+	bool		tightens;		/* changes neither rows nor columns, only what is allowed */
 	bool		spares_scan;	/* an earlier part has proved what the server would look for */
 	char	   *relation;		/* that it is about, if classifying cannot tell */
 	const char *violates;		/* see MigStep */

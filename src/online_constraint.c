@@ -113,6 +113,16 @@ not_null_not_valid(MigOnline *online, List **parts, const char *column)
 	validate(online, parts, conname);
 }
 
+/* They change neither rows nor columns. */
+static void
+all_tighten(List *parts)
+{
+	ListCell   *lc;
+
+	foreach(lc, parts)
+		((MigPart *) lfirst(lc))->tightens = true;
+}
+
 List *
 mig_online_not_null(MigOnline *online, const char *column)
 {
@@ -130,6 +140,7 @@ mig_online_not_null(MigOnline *online, const char *column)
 		not_null_not_valid(online, &parts, column);
 	else
 		not_null_by_check(online, &parts, column);
+	all_tighten(parts);
 	return parts;
 }
 
@@ -353,11 +364,9 @@ online_unique(MigOnline *online, const Constraint *con)
 	return parts;
 }
 
-List *
-mig_online_constraint(MigOnline *online, Constraint *con)
+static List *
+constraint_parts(MigOnline *online, const Constraint *con)
 {
-	if (mig_online_is_small(online))
-		return NIL;
 	switch (con->contype)
 	{
 		case CONSTR_CHECK:
@@ -370,4 +379,16 @@ mig_online_constraint(MigOnline *online, Constraint *con)
 		default:
 			return NIL;
 	}
+}
+
+List *
+mig_online_constraint(MigOnline *online, Constraint *con)
+{
+	List	   *parts;
+
+	if (mig_online_is_small(online))
+		return NIL;
+	parts = constraint_parts(online, con);
+	all_tighten(parts);
+	return parts;
 }

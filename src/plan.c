@@ -415,7 +415,8 @@ place_of(const MigPlanner *planner, const MigItem *item)
 	{
 		const MigItem *before = lfirst(lc);
 
-		if (before->block || may_write(before->effect, item->step->relation))
+		if (before->block ||
+			(!before->tightens && may_write(before->effect, item->step->relation)))
 			return place;
 		if (before->step->kind == MIG_STEP_LOOK || before->step->kind == MIG_STEP_SETTING)
 			n = foreach_current_index(lc) + 1;
@@ -434,7 +435,10 @@ add_item(Builder *builder, const MigStatement *stmt, MigEffect *effect, const Mi
 	item->effect = effect;
 	item->step = make_step(builder, stmt, effect);
 	if (part)
+	{
 		apply_part(item->step, part);
+		item->tightens = part->tightens;
+	}
 	item->block = builder->block;
 	if (item->block)
 		item->block->whole |= item->effect->keeps_block;

@@ -30,6 +30,7 @@ typedef struct MigItem
 	MigEffect  *effect;
 	MigStep    *step;
 	MigBlock   *block;			/* NULL: outside of any */
+	bool		tightens;		/* see MigPart */
 } MigItem;
 
 typedef struct MigPlanner
