@@ -34,6 +34,7 @@ PG_FUNCTION_INFO_V1(mig_explain);
 PG_FUNCTION_INFO_V1(mig_plan_text);
 
 #define PLAN_COLUMNS 17
+#define LOCKS_NAMED 8			/* in a note */
 
 /* What an action would do to one migration. */
 typedef struct Planned
@@ -198,6 +199,33 @@ put_text(Datum *values, bool *nulls, int column, const char *text)
 		values[column] = CStringGetTextDatum(text);
 }
 
+/* The note, and the other relations that a step locks; of many, the first few. */
+static const char *
+full_note(const MigStep *step)
+{
+	StringInfoData buf;
+	int			named = 0;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, step->locks)
+	{
+		MigLock    *lock = lfirst(lc);
+
+		if (step->relation && step->lock != NoLock && strcmp(lock->relation, step->relation) == 0)
+			continue;
+		if (named < LOCKS_NAMED)
+			appendStringInfo(&buf, "%s%s (%s)", named ? ", " : "also locks ", lock->relation,
+							 mig_lock_word(lock->mode));
+		named++;
+	}
+	if (named > LOCKS_NAMED)
+		appendStringInfo(&buf, " and %d more", named - LOCKS_NAMED);
+	if (step->note)
+		appendStringInfo(&buf, "%s%s", named ? "; " : "", step->note);
+	return buf.len > 0 ? buf.data : NULL;
+}
+
 static void
 put_step(ReturnSetInfo *rsinfo, const char *version, const MigStep *step)
 {
@@ -224,7 +252,7 @@ put_step(ReturnSetInfo *rsinfo, const char *version, const MigStep *step)
 	nulls[15] = step->estimate_ms < 0;
 	if (!nulls[15])
 		values[15] = interval_of_ms(step->estimate_ms);
-	put_text(values, nulls, 16, step->note);
+	put_text(values, nulls, 16, full_note(step));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

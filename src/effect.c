@@ -182,9 +182,9 @@ mig_effect_lock(MigWork *work, const MigName *name, LOCKMODE mode)
 		return;
 	add_lock(work, name->text, mode, name->created);
 	if (name->step && work->effect->rests == NULL)
-		work->effect->rests = name->version ?
-			psprintf("step %d of %s", name->step->step, name->version) :
-			psprintf("step %d", name->step->step);
+		work->effect->rests = psprintf("step %d of %s%s", name->step->step,
+									   name->version ? name->version : "sql",
+									   name->step->phase == MIG_CONTRACT ? ", which waits" : "");
 	if (mode < RowExclusiveLock)
 		return;
 	work->effect->touches = lappend(work->effect->touches, name->relname);

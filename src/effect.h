@@ -31,6 +31,7 @@ typedef struct MigEffect
 	bool		rewrites;		/* copies relation to a new file */
 	bool		builds;			/* builds an index on relation: also scans */
 	bool		contract;		/* breaks clients that know the old shape */
+	bool		sets;			/* a setting, of the session or (block_only) of the transaction */
 	bool		block_only;		/* means something only inside a BEGIN block */
 	bool		keeps_block;	/* LOCK TABLE and the like: a block that has it is not split */
 	bool		made_only;		/* all that it changes was made by this migration */

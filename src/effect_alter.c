@@ -342,6 +342,17 @@ judge_add_constraint(Alter *alter, AlterTableCmd *cmd)
 		undo_by(alter, "DROP CONSTRAINT IF EXISTS %s", mig_sql_name(con->conname));
 }
 
+/* The keys that refer to a constraint go with it. */
+static void
+lock_referencing(Alter *alter)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_foreign_keys(alter->name->relid))
+		if (((MigForeignKey *) lfirst(lc))->to == alter->name->relid)
+			mig_effect_lock_oid(alter->work, ((MigForeignKey *) lfirst(lc))->from, AccessExclusiveLock);
+}
+
 static void
 judge_drop_constraint(Alter *alter, AlterTableCmd *cmd)
 {
@@ -366,6 +377,8 @@ judge_drop_constraint(Alter *alter, AlterTableCmd *cmd)
 		mig_effect_breaks(alter->work, alter->name->relname);
 		if (OidIsValid(con.index))
 			mig_effect_lock_oid(alter->work, con.index, AccessExclusiveLock);
+		if (cmd->behavior == DROP_CASCADE)
+			lock_referencing(alter);
 	}
 	undo_by_statement(alter, mig_undo_constraint(alter->name->relid, con.oid));
 }

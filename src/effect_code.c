@@ -279,7 +279,8 @@ mig_effect_function(MigWork *work, Node *node)
 		before = find_function(stmt, mig_overlay_schema_oid(work->overlay,
 															list_length(stmt->funcname) > 1 ? strVal(linitial(stmt->funcname)) : NULL));
 	if (OidIsValid(before))
-		work->effect->undo = mig_undo_function(before);
+		work->effect->undo = get_func_prokind(before) == PROKIND_AGGREGATE ? NULL :
+			mig_undo_function(before);
 	else
 	{
 		work->effect->undo = psprintf("DROP %s IF EXISTS %s(%s)",

@@ -220,7 +220,9 @@ effect_create_as(MigWork *work, IntoClause *into, Node *query, ObjectType type, 
 {
 	MigName    *name = mig_effect_target(work, into->rel);
 
-	if (!into->skipData)
+	if (IsA(query, ExecuteStmt))
+		mig_effect_opaque(work);
+	else if (!into->skipData)
 		mig_effect_walk(work, query);
 	work->effect->relation = name->text;
 	if (name->known && if_not_exists)
@@ -237,32 +239,44 @@ effect_create_as(MigWork *work, IntoClause *into, Node *query, ObjectType type, 
 		work->effect->keeps_block = true;
 }
 
-/* SELECT set_config('name', 'value', ...) of constants alone is a SET. */
+/* A constant under casts, or NULL. */
+static A_Const *
+constant(Node *node)
+{
+	while (node && IsA(node, TypeCast))
+		node = ((TypeCast *) node)->arg;
+	return node && IsA(node, A_Const) ? (A_Const *) node : NULL;
+}
+
+/*
+ * SELECT set_config('name', 'value', is_local) of constants alone is a SET.
+ * *is_local: one of them is.
+ */
 static bool
-is_set_config(SelectStmt *select)
+is_set_config(SelectStmt *select, bool *is_local)
 {
 	ListCell   *lc;
 
+	*is_local = false;
 	if (select->fromClause || select->whereClause || select->withClause ||
 		select->valuesLists || select->op != SETOP_NONE || select->targetList == NIL)
 		return false;
 	foreach(lc, select->targetList)
 	{
-		Node	   *value = lfirst_node(ResTarget, lc)->val;
+		FuncCall   *call = (FuncCall *) lfirst_node(ResTarget, lc)->val;
+		A_Const    *last;
 		ListCell   *arg;
 
-		if (!IsA(value, FuncCall) ||
-			strcmp(mig_effect_last_name(((FuncCall *) value)->funcname), "set_config") != 0)
+		if (!IsA(call, FuncCall) || list_length(call->args) != 3 ||
+			strcmp(mig_effect_last_name(call->funcname), "set_config") != 0)
 			return false;
-		foreach(arg, ((FuncCall *) value)->args)
-		{
-			Node	   *node = lfirst(arg);
-
-			while (node && IsA(node, TypeCast))
-				node = ((TypeCast *) node)->arg;
-			if (node == NULL || !IsA(node, A_Const))
+		foreach(arg, call->args)
+			if (constant(lfirst(arg)) == NULL)
 				return false;
-		}
+		last = constant(llast(call->args));
+		if (IsA(&last->val, Boolean) ? boolVal(&last->val) :
+			IsA(&last->val, String) && strVal(&last->val)[0] == 't')
+			*is_local = true;
 	}
 	return true;
 }
@@ -273,6 +287,7 @@ effect_select(MigWork *work, SelectStmt *select)
 	MigEffect  *effect = work->effect;
 
 	SelectStmt *leftmost = select;
+	bool		is_local;
 
 	while (leftmost->op != SETOP_NONE)
 		leftmost = leftmost->larg;
@@ -281,9 +296,12 @@ effect_select(MigWork *work, SelectStmt *select)
 		effect_create_as(work, leftmost->intoClause, (Node *) select, OBJECT_TABLE, false);
 		return;
 	}
-	if (is_set_config(select))
+	if (is_set_config(select, &is_local))
 	{
-		effect->kind = MIG_STEP_SETTING;
+		effect->sets = true;
+		effect->block_only = is_local;
+		if (!is_local)
+			effect->kind = MIG_STEP_SETTING;
 		effect->undo = "";
 		return;
 	}
@@ -329,17 +347,22 @@ mig_effect_query(MigWork *work, Node *node)
 			{
 				CreateTableAsStmt *as = (CreateTableAsStmt *) node;
 
-				if (IsA(as->query, ExecuteStmt))
-					mig_effect_opaque(work);
 				effect_create_as(work, as->into, as->query, as->objtype, as->if_not_exists);
 				break;
 			}
 		case T_ExplainStmt:
 			effect_explain(work, (ExplainStmt *) node);
 			break;
-		default:
+		case T_InsertStmt:
+		case T_UpdateStmt:
+		case T_DeleteStmt:
+		case T_MergeStmt:
 			mig_effect_walk(work, node);
 			judge_rows(work, node);
+			break;
+		default:
+			/* EXPLAIN ANALYZE of something else */
+			mig_effect_opaque(work);
 			break;
 	}
 }

@@ -23,6 +23,7 @@ effect_set(MigWork *work, VariableSetStmt *stmt)
 {
 	bool		transaction = stmt->name && strncmp(stmt->name, "TRANSACTION", strlen("TRANSACTION")) == 0;
 
+	work->effect->sets = true;
 	if (stmt->is_local || transaction)
 		work->effect->block_only = true;
 	else
@@ -147,12 +148,17 @@ mig_effect_cluster(MigWork *work, Node *node)
 			if (names_option(((AlterDatabaseStmt *) node)->options, "tablespace"))
 				mig_effect_top_level(work, MIG_STEP_OPAQUE);
 			break;
+		case T_CreatedbStmt:
+			mig_effect_makes_object(work, "database", ((CreatedbStmt *) node)->dbname);
+			mig_effect_top_level(work, MIG_STEP_OPAQUE);
+			break;
 		case T_DropdbStmt:
-			mig_effect_breaks(work, ((DropdbStmt *) node)->dbname);
+			if (!mig_overlay_made(work->overlay, psprintf("database %s", ((DropdbStmt *) node)->dbname)))
+				mig_effect_breaks(work, ((DropdbStmt *) node)->dbname);
 			mig_effect_top_level(work, MIG_STEP_OPAQUE);
 			break;
 		default:
-			/* CREATE DATABASE, CREATE and DROP TABLESPACE, COMMIT PREPARED */
+			/* CREATE and DROP TABLESPACE, COMMIT PREPARED */
 			mig_effect_top_level(work, MIG_STEP_OPAQUE);
 			break;
 	}

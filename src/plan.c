@@ -21,9 +21,6 @@
 #include "online.h"
 #include "parse.h"
 #include "plan_int.h"
-#include "words.h"
-
-#define LOCKS_NAMED 8			/* in a note */
 
 typedef struct Builder
 {
@@ -107,7 +104,7 @@ constant_text(Node *node)
 
 /* SELECT set_config('search_path', ..., ...), which pg_dump writes. */
 static void
-follow_set_config(Builder *builder, SelectStmt *select)
+follow_set_config(Builder *builder, const MigItem *item, SelectStmt *select)
 {
 	ListCell   *lc;
 
@@ -119,8 +116,9 @@ follow_set_config(Builder *builder, SelectStmt *select)
 		if (!IsA(call, FuncCall) || list_length(call->args) != 3)
 			continue;
 		name = constant_text(linitial(call->args));
-		if (name && pg_strcasecmp(name, "search_path") == 0 && constant_text(lsecond(call->args)))
-			follow_path(builder, constant_text(lsecond(call->args)), false);
+		if (name && pg_strcasecmp(name, "search_path") == 0 && constant_text(lsecond(call->args)) &&
+			!(item->effect->block_only && builder->block == NULL))
+			follow_path(builder, constant_text(lsecond(call->args)), item->effect->block_only);
 	}
 }
 
@@ -129,8 +127,8 @@ follow_setting(Builder *builder, const MigItem *item)
 {
 	Node	   *node = item->stmt->raw->stmt;
 
-	if (IsA(node, SelectStmt) && item->effect->kind == MIG_STEP_SETTING)
-		follow_set_config(builder, (SelectStmt *) node);
+	if (IsA(node, SelectStmt) && item->effect->sets)
+		follow_set_config(builder, item, (SelectStmt *) node);
 	else if (IsA(node, VariableSetStmt))
 	{
 		VariableSetStmt *set = (VariableSetStmt *) node;
@@ -155,7 +153,8 @@ ends_block(const MigStatement *stmt, bool *aborted)
 	TransactionStmt *node = (TransactionStmt *) stmt->raw->stmt;
 
 	if (!IsA(node, TransactionStmt) ||
-		(node->kind != TRANS_STMT_COMMIT && node->kind != TRANS_STMT_ROLLBACK))
+		(node->kind != TRANS_STMT_COMMIT && node->kind != TRANS_STMT_ROLLBACK &&
+		 node->kind != TRANS_STMT_PREPARE))
 		return false;
 	*aborted = node->kind == TRANS_STMT_ROLLBACK;
 	return true;
@@ -313,32 +312,6 @@ follow_transaction(Builder *builder, const MigStatement *stmt)
 
 /* --- steps --- */
 
-/* The other relations that a step locks; of many, the first few. */
-static void
-note_locks(MigStep *step)
-{
-	StringInfoData buf;
-	int			named = 0;
-	int			more = 0;
-	ListCell   *lc;
-
-	initStringInfo(&buf);
-	foreach(lc, step->locks)
-	{
-		MigLock    *lock = lfirst(lc);
-
-		if (step->relation && step->lock != NoLock && strcmp(lock->relation, step->relation) == 0)
-			continue;
-		if (named == LOCKS_NAMED)
-			more++;
-		else
-			appendStringInfo(&buf, "%s%s (%s)", named++ ? ", " : "", lock->relation,
-							 mig_lock_word(lock->mode));
-	}
-	if (named > 0)
-		mig_plan_note(step, more ? "also locks %s and %d more" : "also locks %s", buf.data, more);
-}
-
 static MigStep *
 make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
 {
@@ -360,7 +333,6 @@ make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
 	step->estimate_ms = mig_plan_estimate(effect, builder->planner.context->rates);
 	step->note = effect->note;
 	step->state = "pending";
-	note_locks(step);
 	if (effect->rests)
 		mig_plan_note(step, "rests on %s", effect->rests);
 	if (builder->pending_note)

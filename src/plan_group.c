@@ -23,6 +23,8 @@
  */
 #include "postgres.h"
 
+#include "tcop/utility.h"
+
 #include "plan_int.h"
 #include "settings.h"
 #include "sqlgen.h"
@@ -139,7 +141,7 @@ add_step(List *steps, const Tx *tx, const MigItem *item)
 static bool
 is_set_local(const MigItem *item)
 {
-	return IsA(item->stmt->raw->stmt, VariableSetStmt) && item->effect->block_only;
+	return item->effect->sets && item->effect->block_only;
 }
 
 /*
@@ -191,7 +193,8 @@ add_alone(const MigPlanner *planner, List *steps, Tx *tx, MigItem *item)
 	if (item->block && is_whole(planner, item->block))
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("statement %d cannot run inside a transaction block", item->stmt->index),
+				 errmsg("%s cannot run inside a transaction block",
+						CreateCommandName(item->stmt->raw->stmt)),
 				 errdetail("The block begins in line %d.", item->block->begin->line),
 				 errhint("Move it behind the COMMIT."),
 				 mig_overlay_errposition(planner->overlay, item->stmt->location)));

@@ -5,7 +5,7 @@
  *
  * A statement waits if it breaks clients that know the old shape, and so does
  * every later one that may depend on it: that mentions a name which it
- * changes, or runs code that nobody sees through.  What a later statement of
+ * changes, changes the same relation, or runs code that nobody sees through.  What a later statement of
  * the same migration makes anew under the same name does not wait: both run
  * at once, so that there is no time between.
  *
@@ -46,13 +46,19 @@ is_replaced(const MigPlanner *planner, int number)
 }
 
 static bool
-mentions_any(const MigItem *item, const List *words)
+depends_on_any(const MigItem *item, const List *words)
 {
-	const ListCell *lc;
+	const ListCell *lc,
+			   *touched;
 
 	foreach(lc, words)
+	{
 		if (mig_sql_mentions(item->stmt->text, lfirst(lc)))
 			return true;
+		foreach(touched, item->effect->touches)
+			if (strcmp(lfirst(touched), lfirst(lc)) == 0)
+				return true;
+	}
 	return false;
 }
 
@@ -133,7 +139,7 @@ mig_plan_phases(MigPlanner *planner)
 		if (effect->kind == MIG_STEP_SETTING || (item->block && item->block->aborted))
 			continue;
 		if (!breaks && !(waiting && (effect->opaque || planner->context->as_written ||
-									 mentions_any(item, words))))
+									 depends_on_any(item, words))))
 			continue;
 		item->step->phase = MIG_CONTRACT;
 		waiting = true;
