@@ -3,10 +3,8 @@
  * api_plan.c
  *	  plan(), explain() and plan_text(): look before you leap.
  *
- * Migrations are planned in the order in which they would run, over one
- * overlay, each as its owner in a restricted context: planning another's SQL
- * must not run anything of his with the caller's rights.  A migration that
- * was begun shows the plan that it follows.
+ * Which plan that is, and with whose rights it is made: preview.c.  Takes no
+ * lock that stays.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,12 +19,10 @@
 #include "utils/timestamp.h"
 
 #include "catalog.h"
-#include "graph.h"
-#include "overlay.h"
 #include "plan.h"
+#include "preview.h"
 #include "session.h"
 #include "settings.h"
-#include "targets.h"
 #include "words.h"
 
 PG_FUNCTION_INFO_V1(mig_plan);
@@ -36,148 +32,16 @@ PG_FUNCTION_INFO_V1(mig_plan_text);
 #define PLAN_COLUMNS 17
 #define LOCKS_NAMED 8			/* in a note */
 
-/* What an action would do to one migration. */
-typedef struct Planned
-{
-	Migration  *migration;		/* NULL: explain() */
-	List	   *steps;			/* of MigStep */
-} Planned;
-
-/* --- which plan --- */
-
-static bool
-was_begun(const MigPlan *plan)
-{
-	ListCell   *lc;
-
-	if (plan)
-		foreach(lc, plan->steps)
-			if (strcmp(((MigStep *) lfirst(lc))->state, "pending") != 0)
-				return true;
-	return false;
-}
-
-static bool
-can_reverse(const MigPlan *plan)
-{
-	ListCell   *lc;
-
-	foreach(lc, plan->steps)
-	{
-		MigStep    *step = lfirst(lc);
-
-		if (strcmp(step->state, "done") == 0 && step->undo == NULL)
-			return false;
-	}
-	return true;
-}
-
-static MigPlan *
-plan_as_owner(const Migration *m, const char *sql, const char *what, MigPlanContext *context)
-{
-	MigIdentity save;
-	MigPlan    *plan;
-
-	context->version = m->version;
-	context->what = what;
-	context->as_written = mig_settings_as_written(m->options);
-	mig_identity_owner(m->owner, m->search_path, &save);
-	plan = mig_plan_build(sql, context);
-	mig_identity_restore(&save);
-	return plan;
-}
-
-/* Steps of a stored plan, with what has become of them. */
-static List *
-stored_steps(const MigPlan *plan, bool contract_only)
-{
-	List	   *steps = NIL;
-	ListCell   *lc;
-
-	foreach(lc, plan->steps)
-	{
-		MigStep    *step = lfirst(lc);
-
-		if (contract_only && step->phase != MIG_CONTRACT)
-			continue;
-		if (strcmp(step->state, "pending") != 0)
-			step->note = step->note ? psprintf("%s; %s", step->state, step->note) : step->state;
-		steps = lappend(steps, step);
-	}
-	return steps;
-}
-
-static List *
-steps_forward(const Migration *m, MigPlanContext *context, bool complete)
-{
-	MigPlan    *stored = m->state == MIG_PENDING ? NULL : mig_catalog_load_plan(m->version, MIG_DIR_APPLY);
-
-	if (complete || m->state == MIG_EXPANDED)
-		return stored ? stored_steps(stored, true) : NIL;
-	if (was_begun(stored))
-		return stored_steps(stored, false);
-	context->direction = MIG_DIR_APPLY;
-	return plan_as_owner(m, m->up, "up", context)->steps;
-}
-
-/* As the run would choose: what was begun, the derived way back, or the written one. */
-static List *
-steps_back(const Migration *m, MigPlanContext *context)
-{
-	MigPlan    *forward = mig_catalog_load_plan(m->version, MIG_DIR_APPLY);
-	MigPlan    *stored = mig_catalog_load_plan(m->version, MIG_DIR_ROLLBACK);
-	MigIdentity save;
-	MigPlan    *plan;
-
-	context->direction = MIG_DIR_ROLLBACK;
-	if (m->state != MIG_APPLIED && m->state != MIG_EXPANDED &&
-		m->direction == MIG_DIR_ROLLBACK && was_begun(stored))
-		return stored_steps(stored, false);
-	if (m->down && (m->state == MIG_APPLIED || (forward && !can_reverse(forward))))
-		return plan_as_owner(m, m->down, "down", context)->steps;
-	if (forward == NULL && m->state == MIG_APPLIED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" has no way back", m->version),
-				 errdetail("It has no down, and was not applied by a plan from which one could be derived.")));
-	if (forward == NULL)
-		return NIL;
-	context->version = m->version;
-	context->what = "up";
-	mig_identity_owner(m->owner, m->search_path, &save);
-	plan = mig_plan_reverse(forward, context);
-	mig_identity_restore(&save);
-	return plan->steps;
-}
-
-/* List of Planned, for plan() and plan_text(). */
+/* List of MigPreview, for plan() and plan_text(). */
 static List *
 plan_action(const char *target, const char *action)
 {
-	MigGraph   *graph = mig_graph_make(mig_catalog_list());
-	MigPlanContext context = {0};
-	List	   *planned = NIL;
+	List	   *migrations = mig_preview_targets(target, action);
 	ListCell   *lc;
 
-	context.overlay = mig_overlay_make();
-	context.rates = mig_catalog_rates();
-	context.complete = mig_auto_complete;
-	mig_graph_check(graph);
-	foreach(lc, mig_targets(graph, action, target, mig_auto_complete, true))
-	{
-		Migration  *m = mig_catalog_get(((Migration *) lfirst(lc))->version, false);
-		Planned    *p = palloc0(sizeof(Planned));
-
-		if (m == NULL)
-			continue;
-		mig_check_right(m, NULL);
-		p->migration = m;
-		p->steps = strncmp(action, "rollback", strlen("rollback")) == 0 ?
-			steps_back(m, &context) :
-			steps_forward(m, &context, strcmp(action, "complete") == 0);
-		planned = lappend(planned, p);
-	}
-	return planned;
+	foreach(lc, migrations)
+		mig_check_right(lfirst(lc), NULL);
+	return mig_preview(migrations, action);
 }
 
 /* --- rows --- */
@@ -284,8 +148,8 @@ mig_plan(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(lc, planned)
-		foreach(ls, ((Planned *) lfirst(lc))->steps)
-			put_step(rsinfo, ((Planned *) lfirst(lc))->migration->version, lfirst(ls));
+		foreach(ls, ((MigPreview *) lfirst(lc))->steps)
+			put_step(rsinfo, ((MigPreview *) lfirst(lc))->migration->version, lfirst(ls));
 	return (Datum) 0;
 }
 
@@ -364,20 +228,20 @@ put_fact(ReturnSetInfo *rsinfo, const char *format,...)
 }
 
 static void
-put_header(ReturnSetInfo *rsinfo, const Planned *planned)
+put_header(ReturnSetInfo *rsinfo, const MigPreview *preview)
 {
 	int			steps[MIG_CONTRACT + 1] = {0};
 	StringInfoData buf;
 	ListCell   *lc;
 
-	foreach(lc, planned->steps)
+	foreach(lc, preview->steps)
 		steps[((MigStep *) lfirst(lc))->phase]++;
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "migration %s", planned->migration->version);
-	if (planned->migration->name)
-		appendStringInfo(&buf, " %s", planned->migration->name);
-	appendStringInfo(&buf, ": %d %s", list_length(planned->steps),
-					 list_length(planned->steps) == 1 ? "step" : "steps");
+	appendStringInfo(&buf, "migration %s", preview->migration->version);
+	if (preview->migration->name)
+		appendStringInfo(&buf, " %s", preview->migration->name);
+	appendStringInfo(&buf, ": %d %s", list_length(preview->steps),
+					 list_length(preview->steps) == 1 ? "step" : "steps");
 	for (MigPhase phase = MIG_EXPAND; phase <= MIG_CONTRACT; phase++)
 		if (steps[phase] > 0)
 			appendStringInfo(&buf, ", %d %s", steps[phase], mig_phase_word(phase));
@@ -438,7 +302,7 @@ mig_plan_text(PG_FUNCTION_ARGS)
 	foreach(lc, planned)
 	{
 		put_header(rsinfo, lfirst(lc));
-		foreach(ls, ((Planned *) lfirst(lc))->steps)
+		foreach(ls, ((MigPreview *) lfirst(lc))->steps)
 			put_step_text(rsinfo, lfirst(ls), costs);
 	}
 	return (Datum) 0;

@@ -12,9 +12,10 @@ my @order = (
 	# 4
 	'launcher', 'waiting', 'worker*',
 	# 3
+	'preflight*', 'rehearse*', 'runbook', 'preview',
 	'inline', 'serve', 'loss', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock',
 	# 2
-	'register', 'load*', 'tar', 'catalog*', 'events', 'query', 'exec', 'session*',
+	'register', 'load*', 'tar', 'fingerprint', 'disk', 'catalog*', 'events', 'query', 'exec', 'session*',
 	# 1
 	'targets', 'graph', 'plan*', 'classify*', 'effect*', 'undo', 'relation', 'overlay', 'lock_holders',
 	'parse', 'sqlgen', 'scan', 'version', 'settings', 'window',
