@@ -286,3 +286,12 @@ SELECT * FROM migrate.plan();
 RESET ROLE;
 REVOKE USAGE ON SCHEMA migrate FROM regress_migrate_planner;
 DROP ROLE regress_migrate_planner;
+
+DROP FUNCTION steps, locks, undo, notes, boom;
+DROP PROCEDURE batches, calls, quiet;
+DROP TABLE r, t, child, p, d CASCADE;
+DROP TYPE mood;
+DROP DOMAIN positive;
+DROP SEQUENCE sq;
+DROP EXTENSION migrate;
+RESET client_min_messages;

@@ -33,6 +33,7 @@
 #include "utils/backend_status.h"
 #include "utils/guc_tables.h"
 #include "utils/regproc.h"
+#include "utils/relcache.h"
 #include "utils/wait_event.h"
 
 /* 18: the argument run_once is gone (commit 3eea7a0c97e9) */
@@ -250,6 +251,17 @@ mig_is_set_expression(const AlterTableCmd *cmd)
 #else
 #define MIG_GRANT_LOCK NoLock
 #endif
+
+/* 18: whether a deferrable key will do (commit 6b652e6ce85a) */
+static inline Oid
+mig_primary_key_index(Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(rel, false);
+#else
+	return RelationGetPrimaryKeyIndex(rel);
+#endif
+}
 
 /* 18: generated columns may be virtual (commit 83ea6c54025b) */
 static inline bool

@@ -402,7 +402,7 @@ List *
 mig_relation_primary_key(Oid relid)
 {
 	Relation	rel = try_relation_open(relid, NoLock);
-	Oid			index = rel ? RelationGetPrimaryKeyIndex(rel) : InvalidOid;
+	Oid			index = rel ? mig_primary_key_index(rel) : InvalidOid;
 	HeapTuple	tuple;
 	List	   *names = NIL;
 
