@@ -106,7 +106,7 @@ register('0002', 'CREATE TABLE c (); SELECT pg_sleep(600)');
 $caller->start('CALL migrate.apply();');
 ok($node->poll_query_until('postgres',
 		"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'"
-		. " AND application_name = 'migrate: step 1 of 0002')"), 'a statement runs, under its name');
+		. " AND application_name = 'migrate: step 2 of 0002')"), 'a statement runs, under its name');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
 $caller->finish;
 ok($node->poll_query_until('postgres', "SELECT state = 'paused' FROM migrate.status WHERE version = '0002'"),
