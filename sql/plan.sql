@@ -61,6 +61,9 @@ SELECT * FROM steps($$
 	CREATE PROCEDURE later() LANGUAGE plpgsql AS $x$ BEGIN COMMIT AND CHAIN; END $x$;
 	CALL later();
 	DO $x$ BEGIN CALL later(); END $x$ $$);
+SELECT * FROM steps($$
+	DO LANGUAGE plpython3u 'plpy.commit()'; DO LANGUAGE plpython3u 'pass';
+	DROP INDEX CONCURRENTLY IF EXISTS nowhere; CALL migrate.apply()$$);
 -- an enum's new value can be used only after a COMMIT
 SELECT * FROM steps($$
 	ALTER TYPE mood ADD VALUE 'bad'; ALTER TYPE mood ADD VALUE 'ugly' AFTER 'bad';
@@ -196,6 +199,13 @@ SELECT phase, command FROM migrate.explain($$
 	DROP VIEW v; CREATE VIEW v AS SELECT id FROM t;
 	DROP FUNCTION undo; CREATE FUNCTION undo(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 	ALTER TABLE r DROP CONSTRAINT r_pkey, ADD CONSTRAINT r_pkey PRIMARY KEY (id, v)$$);
+-- what is made by a statement that waits
+SELECT phase, command FROM migrate.explain($$
+	ALTER TABLE r RENAME TO rr;
+	CREATE FUNCTION of_rr() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO rr VALUES (1); RETURN NEW; END';
+	CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION of_rr();
+	CREATE INDEX ON t (a);
+	CREATE INDEX ON child (t_id)$$);
 -- nobody to protect
 SET migrate.auto_complete = on;
 SELECT phase, tx, command FROM migrate.explain('ALTER TABLE t DROP COLUMN b; CREATE INDEX ON t (a)');
@@ -240,7 +250,10 @@ SELECT * FROM migrate.explain('DROP TABLE r; SELECT * FROM r');
 SELECT * FROM migrate.explain('ALTER TABLE r RENAME TO rr; SELECT * FROM rr; SELECT * FROM r');
 -- but not where it may have been made, or need not exist
 SELECT relation, note FROM migrate.explain($$
-	DROP TABLE IF EXISTS nowhere; ALTER TABLE IF EXISTS nowhere ADD x int;
+	DROP TABLE IF EXISTS nowhere; ALTER TABLE IF EXISTS nowhere ADD x int; DROP INDEX CONCURRENTLY IF EXISTS nowhere;
+	CREATE TABLE named (id int CONSTRAINT named_id PRIMARY KEY, a int, CONSTRAINT named_a UNIQUE (a));
+	ALTER INDEX named_id RENAME TO named_pk; ALTER INDEX named_a RENAME TO a_named; ALTER INDEX a_named SET (fillfactor = 80);
+	CREATE TEMP TABLE scratch (id int); INSERT INTO scratch VALUES (1);
 	ALTER TABLE t ADD d int; ALTER TABLE t ALTER d SET NOT NULL;
 	CREATE SCHEMA s CREATE TABLE inner_one (id int); INSERT INTO s.inner_one VALUES (1);
 	SET search_path = s; CREATE TABLE n (id serial); INSERT INTO s.n VALUES (1); INSERT INTO inner_one SELECT 1;
@@ -278,11 +291,25 @@ SELECT migrate.unregister('3');
 SELECT migrate.register('3', E'SELECT 1;\n  INSERT INTO nowhere VALUES (1)');
 SELECT * FROM migrate.plan();
 
+SELECT migrate.unregister('3');
+
+-- what is applied, and the way back
+SELECT * FROM migrate.plan(action => 'complete');
+CALL migrate.apply();
+SELECT version, step, phase, command, note FROM migrate.plan();
+SELECT version, step, phase, command, note FROM migrate.plan(action => 'complete');
+SELECT version, step, statement, line, phase, command, undo, note FROM migrate.plan('1', 'rollback');
+SELECT version, step, command FROM migrate.plan('1', 'rollback_to');
+SELECT migrate.register('3', 'UPDATE r SET v = upper(v)');
+CALL migrate.apply('3');
+SELECT * FROM migrate.plan('3', 'rollback');
+SELECT * FROM migrate.plan('5', 'rollback');
+
 -- another's migration
 CREATE ROLE regress_migrate_planner;
 GRANT USAGE ON SCHEMA migrate TO regress_migrate_planner;
 SET ROLE regress_migrate_planner;
-SELECT * FROM migrate.plan();
+SELECT * FROM migrate.plan(action => 'complete');
 RESET ROLE;
 REVOKE USAGE ON SCHEMA migrate FROM regress_migrate_planner;
 DROP ROLE regress_migrate_planner;

@@ -318,6 +318,7 @@ judge_add_constraint(Alter *alter, AlterTableCmd *cmd)
 	bool		validates = !con->skip_validation && mig_is_enforced(con);
 
 	mig_effect_references(alter->work, alter->name, con);
+	mig_effect_makes_constraint(alter->work, alter->name, con);
 	switch (con->contype)
 	{
 		case CONSTR_PRIMARY:
@@ -626,6 +627,14 @@ recurses(const AlterTableCmd *cmd)
 	}
 }
 
+static bool
+detaches_concurrently(const AlterTableStmt *stmt)
+{
+	AlterTableCmd *cmd = linitial_node(AlterTableCmd, stmt->cmds);
+
+	return cmd->subtype == AT_DetachPartition && castNode(PartitionCmd, cmd->def)->concurrent;
+}
+
 void
 mig_effect_alter_table(MigWork *work, Node *node)
 {
@@ -646,6 +655,8 @@ mig_effect_alter_table(MigWork *work, Node *node)
 	{
 		work->effect->relation = alter.name->text;
 		work->effect->undo = "";
+		if (detaches_concurrently(stmt))
+			mig_effect_top_level(work, MIG_STEP_DETACH);
 		mig_effect_note(work, "%s does not exist", alter.name->text);
 		return;
 	}

@@ -6,7 +6,8 @@
  *
  * A block or a procedure that ends transactions can only run at top level.
  * COMMIT and ROLLBACK have no dynamic form in PL/pgSQL, so that the tokens of
- * a body tell; a CALL in it is followed a few steps.
+ * a body tell; a CALL in it is followed a few steps.  One in C is not let into
+ * a block either, since nothing tells.
  *
  * Layer 1.
  *
@@ -17,7 +18,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
-#include "commands/proclang.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_type.h"
 #include "utils/builtins.h"
@@ -72,7 +72,7 @@ mig_effect_harmless(List *funcname)
 	return harmless;
 }
 
-static bool commits_body(const MigOverlay *overlay, const char *body, int depth);
+static bool commits_body(const MigOverlay *overlay, const char *language, const char *body, int depth);
 
 /* Does any procedure of that bare name end transactions? */
 static bool
@@ -88,13 +88,16 @@ commits_procedure(const MigOverlay *overlay, const char *name, int depth)
 	{
 		HeapTuple	tuple = &list->members[i]->tuple;
 		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+		char	   *language;
 		Datum		source;
 		bool		isnull;
 
-		if (proc->prokind != PROKIND_PROCEDURE || proc->prolang != get_language_oid("plpgsql", true))
+		if (proc->prokind != PROKIND_PROCEDURE)
 			continue;
+		language = get_language_name(proc->prolang, true);
 		source = SysCacheGetAttr(PROCNAMEARGSNSP, tuple, Anum_pg_proc_prosrc, &isnull);
-		commits = !isnull && commits_body(overlay, TextDatumGetCString(source), depth);
+		commits = language && !isnull &&
+			commits_body(overlay, language, TextDatumGetCString(source), depth);
 	}
 	ReleaseSysCacheList(list);
 	return commits;
@@ -148,7 +151,7 @@ scan_for_commit(const MigOverlay *overlay, const char *body, int depth)
 }
 
 static bool
-commits_body(const MigOverlay *overlay, const char *body, int depth)
+commits_plpgsql(const MigOverlay *overlay, const char *body, int depth)
 {
 	volatile bool commits = false;
 	MemoryContext context = CurrentMemoryContext;
@@ -159,12 +162,29 @@ commits_body(const MigOverlay *overlay, const char *body, int depth)
 	}
 	PG_CATCH();
 	{
-		/* only the scanner ran: what it cannot read, PL/pgSQL cannot either */
+		int			category = ERRCODE_TO_CATEGORY(geterrcode());
+
+		/* the scanner's errors: what it cannot read, PL/pgSQL cannot either */
+		if (category != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&
+			category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_FEATURE_NOT_SUPPORTED)
+			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
 	}
 	PG_END_TRY();
 	return commits;
+}
+
+/* Of other languages that can, the words tell; of C nothing does. */
+static bool
+commits_body(const MigOverlay *overlay, const char *language, const char *body, int depth)
+{
+	if (strcmp(language, "plpgsql") == 0)
+		return commits_plpgsql(overlay, body, depth);
+	if (strcmp(language, "sql") == 0)
+		return false;
+	return strcmp(language, "c") == 0 || strcmp(language, "internal") == 0 ||
+		mig_sql_mentions(body, "commit") || mig_sql_mentions(body, "rollback");
 }
 
 static void
@@ -184,7 +204,7 @@ effect_do(MigWork *work, DoStmt *stmt)
 			language = strVal(def->arg);
 	}
 	mig_effect_opaque(work);
-	if (strcmp(language, "plpgsql") == 0 && commits_body(work->overlay, body, 0))
+	if (commits_body(work->overlay, language, body, 0))
 	{
 		mig_effect_top_level(work, MIG_STEP_OPAQUE);
 		mig_effect_note(work, "ends transactions by itself");
@@ -263,8 +283,7 @@ commits_function(MigWork *work, CreateFunctionStmt *stmt)
 		else if (strcmp(def->defname, "as") == 0)
 			body = strVal(llast((List *) def->arg));
 	}
-	return stmt->is_procedure && strcmp(language, "plpgsql") == 0 &&
-		commits_body(work->overlay, body, 0);
+	return stmt->is_procedure && commits_body(work->overlay, language, body, 0);
 }
 
 void

@@ -116,12 +116,16 @@ domain_is_constrained(Oid typid)
 	while (get_typtype(typid) == TYPTYPE_DOMAIN)
 	{
 		HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(typid));
-		bool		found = ((Form_pg_type) GETSTRUCT(tuple))->typnotnull;
-		Oid			base = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
+		bool		found;
+		Oid			base;
 		Relation	catalog;
 		SysScanDesc scan;
 		ScanKeyData key;
 
+		if (!HeapTupleIsValid(tuple))
+			return false;
+		found = ((Form_pg_type) GETSTRUCT(tuple))->typnotnull;
+		base = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
 		ReleaseSysCache(tuple);
 		ScanKeyInit(&key, Anum_pg_constraint_contypid, BTEqualStrategyNumber, F_OIDEQ,
 					ObjectIdGetDatum(typid));
@@ -334,9 +338,13 @@ static Oid
 access_method(Oid indexid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(indexid));
-	Oid			am = ((Form_pg_class) GETSTRUCT(tuple))->relam;
+	Oid			am = InvalidOid;
 
-	ReleaseSysCache(tuple);
+	if (HeapTupleIsValid(tuple))
+	{
+		am = ((Form_pg_class) GETSTRUCT(tuple))->relam;
+		ReleaseSysCache(tuple);
+	}
 	return am;
 }
 
@@ -345,13 +353,16 @@ static bool
 index_is_rebuilt(Oid indexid, Form_pg_attribute att, Oid typid, Oid collation)
 {
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
-	Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
+	Form_pg_index index;
 	oidvector  *classes;
 	oidvector  *collations;
 	Datum		datum;
 	bool		isnull;
 	bool		rebuilt = false;
 
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	index = (Form_pg_index) GETSTRUCT(tuple);
 	datum = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indexprs, &isnull);
 	rebuilt |= !isnull && tree_mentions(datum, att->attnum);
 	datum = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indpred, &isnull);

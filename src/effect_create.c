@@ -188,7 +188,9 @@ make_schema_element(MigWork *work, const char *nspname, Node *element)
 static void
 effect_create_schema(MigWork *work, CreateSchemaStmt *stmt)
 {
-	const char *nspname = stmt->schemaname ? stmt->schemaname : get_rolespec_name(stmt->authrole);
+	const char *nspname = stmt->schemaname ? stmt->schemaname :
+		stmt->authrole->roletype == ROLESPEC_CSTRING ? stmt->authrole->rolename :
+		get_rolespec_name(stmt->authrole);
 	ListCell   *lc;
 
 	if (stmt->if_not_exists && mig_overlay_has_schema(work->overlay, nspname))

@@ -134,6 +134,11 @@ drop_relation(MigWork *work, DropStmt *stmt, List *names)
 {
 	MigName    *name = mig_effect_name_of_list(work, names, 0, stmt->missing_ok);
 
+	if (stmt->concurrent)
+	{
+		mig_effect_top_level(work, MIG_STEP_DROP_INDEX);
+		work->effect->object = name->text;
+	}
 	if (!name->known && (stmt->missing_ok || mig_overlay_opaque(work->overlay)))
 	{
 		if (work->effect->relation == NULL)
@@ -143,11 +148,6 @@ drop_relation(MigWork *work, DropStmt *stmt, List *names)
 		else
 			mig_effect_note(work, "%s does not exist", name->text);
 		return;
-	}
-	if (stmt->concurrent)
-	{
-		mig_effect_top_level(work, MIG_STEP_DROP_INDEX);
-		work->effect->object = name->text;
 	}
 	if (stmt->removeType == OBJECT_INDEX)
 		drop_index(work, stmt, name);

@@ -104,6 +104,9 @@ extern bool mig_effect_volatile(Node *raw_expr);
 /* A foreign key of a table: lock what it refers to; effect_table.c. */
 extern void mig_effect_references(MigWork *work, const MigName *name, Constraint *con);
 
+/* A constraint of a table: the index that it brings along; effect_table.c. */
+extern void mig_effect_makes_constraint(MigWork *work, const MigName *table, Constraint *con);
+
 /* One subcommand's work: sets scans, rewrites, builds; effect_column.c. */
 extern void mig_effect_add_column(MigWork *work, const MigName *name, ColumnDef *column);
 extern void mig_effect_alter_type(MigWork *work, const MigName *name, AlterTableCmd *cmd);

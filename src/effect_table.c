@@ -49,6 +49,16 @@ make_sequence(MigWork *work, const MigName *name, ColumnDef *column)
 	mig_effect_makes(work, &sequence, RELKIND_SEQUENCE, true);
 }
 
+/* The index of a constraint has its name. */
+void
+mig_effect_makes_constraint(MigWork *work, const MigName *table, Constraint *con)
+{
+	if (con->conname && con->indexname == NULL &&
+		(con->contype == CONSTR_PRIMARY || con->contype == CONSTR_UNIQUE || con->contype == CONSTR_EXCLUSION))
+		mig_effect_makes(work, mig_overlay_target(work->overlay, table->nspname, con->conname, false),
+						 RELKIND_INDEX, true);
+}
+
 static void
 effect_column(MigWork *work, const MigName *name, ColumnDef *column)
 {
@@ -63,6 +73,7 @@ effect_column(MigWork *work, const MigName *name, ColumnDef *column)
 		if (con->contype == CONSTR_IDENTITY)
 			make_sequence(work, name, column);
 		mig_effect_references(work, name, con);
+		mig_effect_makes_constraint(work, name, con);
 	}
 }
 
@@ -104,7 +115,10 @@ effect_elements(MigWork *work, const MigName *name, CreateStmt *stmt)
 		if (IsA(element, ColumnDef))
 			effect_column(work, name, (ColumnDef *) element);
 		else if (IsA(element, Constraint))
+		{
 			mig_effect_references(work, name, (Constraint *) element);
+			mig_effect_makes_constraint(work, name, (Constraint *) element);
+		}
 		else if (IsA(element, TableLikeClause))
 			mig_effect_lock(work, mig_effect_name(work, ((TableLikeClause *) element)->relation, false),
 							AccessShareLock);
@@ -138,6 +152,7 @@ mig_effect_create_table(MigWork *work, Node *node)
 	if (strcmp(name->nspname, "pg_temp") == 0)
 	{
 		effect->undo = "";
+		mig_effect_note(work, "temporary: it is gone when the run is interrupted");
 		effect->keeps_block = stmt->oncommit != ONCOMMIT_NOOP && stmt->oncommit != ONCOMMIT_PRESERVE_ROWS;
 	}
 }

@@ -578,6 +578,7 @@ mig_plan_reverse(const MigPlan *plan, const MigPlanContext *context)
 		step->undoes = origin->step;
 		step->statement = origin->statement;
 		step->line = origin->line;
+		mig_plan_note(step, "undoes step %d", origin->step);
 	}
 	return back;
 }

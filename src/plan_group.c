@@ -73,7 +73,9 @@ is_strong(const MigEffect *effect)
 static bool
 is_slow(const MigEffect *effect)
 {
-	return effect->opaque || (effect->writes_rows && is_large(effect));
+	/* INSERT ... VALUES does not read */
+	return effect->opaque ||
+		(effect->writes_rows && is_large(effect) && (effect->scans || list_length(effect->locks) > 1));
 }
 
 static bool

@@ -62,6 +62,42 @@ depends_on_any(const MigItem *item, const List *words)
 	return false;
 }
 
+static List *
+add_words(List *words, const List *more)
+{
+	const ListCell *lc,
+			   *known;
+
+	foreach(lc, more)
+	{
+		bool		found = false;
+
+		foreach(known, words)
+			found |= strcmp(lfirst(known), lfirst(lc)) == 0;
+		if (!found)
+			words = lappend(words, lfirst(lc));
+	}
+	return words;
+}
+
+/* Of objects as "function public.f". */
+static List *
+bare_names(const List *objects)
+{
+	List	   *names = NIL;
+	const ListCell *lc;
+
+	foreach(lc, objects)
+	{
+		const char *name = strpbrk(lfirst(lc), " ") + 1;
+		const char *dot = strrchr(name, '.');
+
+		name = dot ? dot + 1 : name;
+		names = lappend(names, name[0] == '"' ? pnstrdup(name + 1, strlen(name) - 2) : pstrdup(name));
+	}
+	return names;
+}
+
 /* A block that is kept whole waits as a whole. */
 static void
 keep_blocks_whole(MigPlanner *planner)
@@ -143,8 +179,9 @@ mig_plan_phases(MigPlanner *planner)
 			continue;
 		item->step->phase = MIG_CONTRACT;
 		waiting = true;
-		words = list_concat(words, effect->words);
-		words = list_concat(words, effect->touches);
+		words = add_words(words, effect->words);
+		words = add_words(words, effect->touches);
+		words = add_words(words, bare_names(effect->makes));
 		if (!breaks)
 			mig_plan_note(item->step, "waits with an earlier statement on which it may depend");
 	}

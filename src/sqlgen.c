@@ -81,8 +81,10 @@ mig_sql_mentions(const char *text, const char *word)
 {
 	size_t		len = strlen(word);
 
+	unsigned char first = pg_tolower((unsigned char) word[0]);
+
 	for (const char *p = text; *p; p++)
-		if (pg_strncasecmp(p, word, len) == 0 &&
+		if (pg_tolower((unsigned char) *p) == first && pg_strncasecmp(p, word, len) == 0 &&
 			(p == text || !is_word_char(p[-1])) && !is_word_char(p[len]))
 			return true;
 	return false;
