@@ -352,7 +352,7 @@ CREATE FUNCTION migrate.tune(version text, setting text, value text)
 	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mig_tune';
 COMMENT ON FUNCTION migrate.tune(text, text, text)
-	IS 'change a setting (section Settings, without the prefix) of a run while it runs; NULL value: back to what it was';
+	IS 'change a setting (section Settings, without the prefix) of a run, from its next safe point on';
 
 CREATE FUNCTION migrate.resolve(version text, step int, outcome text)
 	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

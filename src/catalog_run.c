@@ -164,12 +164,12 @@ mig_request_of(const char *version)
 	int64		id = 0;
 
 	mig_query_begin(&query,
-					"SELECT r.request FROM migrate_internal.migration m"
-					" JOIN migrate_internal.run r ON r.id = m.run"
-					" JOIN migrate_internal.request q ON q.id = r.request"
-					" WHERE m.scope = $1 AND m.version = $2 AND q.state IN ('queued', 'running')");
+					"SELECT id FROM migrate_internal.request"
+					" WHERE state IN ('queued', 'running') AND scope = $1 AND $2 = ANY (targets)"
+					" AND $2 <> ALL (done || failed) AND identity = $3 ORDER BY id LIMIT 1");
 	mig_arg_text(&query, mig_current_scope());
 	mig_arg_text(&query, version);
+	mig_arg_text(&query, mig_catalog_identity());
 	if (mig_query_run(&query) > 0)
 		id = mig_col_int64(&query, 0, 1);
 	mig_query_end(&query);

@@ -58,6 +58,16 @@ mig_is_class_owner(Oid relid, Oid roleid)
 #endif
 }
 
+static inline bool
+mig_is_database_owner(Oid dboid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, dboid, roleid);
+#else
+	return pg_database_ownercheck(dboid, roleid);
+#endif
+}
+
 /* 16: being a member and being allowed to SET ROLE are two things */
 static inline bool
 mig_can_become(Oid member, Oid role)
@@ -182,20 +192,28 @@ mig_try_session_lock(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
-/* The status of a backend in the snapshot of statuses; 16: another name (commit d7e39d72ca1c) */
+/* The nth (from 1) in the snapshot of backends' statuses; 16: another name (commit d7e39d72ca1c) */
+static inline PgBackendStatus *
+mig_status_at(int n)
+{
+#if PG_VERSION_NUM >= 160000
+	LocalPgBackendStatus *local = pgstat_get_local_beentry_by_index(n);
+#else
+	LocalPgBackendStatus *local = pgstat_fetch_stat_local_beentry(n);
+#endif
+
+	return local ? &local->backendStatus : NULL;
+}
+
 static inline PgBackendStatus *
 mig_status_of_pid(int pid)
 {
 	for (int i = 1; i <= pgstat_fetch_stat_numbackends(); i++)
 	{
-#if PG_VERSION_NUM >= 160000
-		LocalPgBackendStatus *local = pgstat_get_local_beentry_by_index(i);
-#else
-		LocalPgBackendStatus *local = pgstat_fetch_stat_local_beentry(i);
-#endif
+		PgBackendStatus *status = mig_status_at(i);
 
-		if (local && local->backendStatus.st_procpid == pid)
-			return &local->backendStatus;
+		if (status && status->st_procpid == pid)
+			return status;
 	}
 	return NULL;
 }

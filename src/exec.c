@@ -64,6 +64,8 @@ lift_timeouts(void)
 	for (int i = 0; i < lengthof(timeouts); i++)
 		if (strcmp(timeouts[i], "transaction_timeout") != 0 || mig_has_transaction_timeout())
 			SetConfigOption(timeouts[i], "0", PGC_SUSET, PGC_S_OVERRIDE);
+	/* our own records have to be written, whatever the role's default */
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
 }
 
 /* The settings of a role that did not connect itself: ALTER ROLE ... SET. */

@@ -27,6 +27,7 @@
 #include "run_state.h"
 #include "serve.h"
 #include "session.h"
+#include "settings.h"
 #include "words.h"
 
 static void
@@ -169,12 +170,24 @@ do_one(MigRequest *request, const Migration *m)
 char *
 mig_inline(MigRequest *request, List *targets)
 {
+	/* what runs here may SET migrate.scope, but not lead our records astray */
+	const char *fixed = mig_scope_fix(request->scope);
+	char	   *volatile result = NULL;
 	ListCell   *lc;
 
-	foreach(lc, targets)
-		check_owner(lfirst(lc));
-	mig_serve_judge(mig_serve_graph(), request, targets);
-	foreach(lc, targets)
-		do_one(request, lfirst(lc));
-	return mig_serve_summary(request);
+	PG_TRY();
+	{
+		foreach(lc, targets)
+			check_owner(lfirst(lc));
+		mig_serve_judge(mig_serve_graph(), request, targets);
+		foreach(lc, targets)
+			do_one(request, lfirst(lc));
+		result = mig_serve_summary(request);
+	}
+	PG_FINALLY();
+	{
+		(void) mig_scope_fix(fixed);
+	}
+	PG_END_TRY();
+	return result;
 }

@@ -161,7 +161,7 @@ start_worker(MigRequest *request)
 	PG_TRY();
 	{
 		mig_exec_begin();
-		mig_scope_fix(request->scope);
+		(void) mig_scope_fix(request->scope);
 		if (!mig_request_is_alive(request->id))
 			(void) mig_worker_start(request);
 		mig_exec_commit();

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "dropdb.h"
 #include "launcher.h"
 #include "settings.h"
 
@@ -28,5 +29,8 @@ _PG_init(void)
 	mig_settings_define();
 	MarkGUCPrefixReserved("migrate");
 	if (process_shared_preload_libraries_in_progress)
+	{
 		mig_launcher_register();
+		mig_dropdb_install();
+	}
 }

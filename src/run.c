@@ -23,10 +23,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_database.h"
 #include "common/pg_prng.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -85,6 +87,25 @@ mig_error_of(const ErrorData *edata, const char *version, const MigStep *step)
 
 /* --- waiting --- */
 
+/*
+ * DROP DATABASE holds a lock on it while it waits for us to leave, which
+ * keeps out those who connect.  A worker that waits anyway makes way.
+ */
+static void
+leave_dropped_database(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	mig_exec_begin();
+	if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(FATAL,
+				(errcode(ERRCODE_ADMIN_SHUTDOWN),
+				 errmsg("leaving a database that somebody drops or copies")));
+	LockRelease(&tag, RowExclusiveLock, false);
+	mig_exec_commit();
+}
+
 static void
 sleep_ms(int ms)
 {
@@ -92,6 +113,7 @@ sleep_ms(int ms)
 					 ms, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+	leave_dropped_database();
 }
 
 /* A wait that lasts is told in the history, with the way out. */
@@ -260,6 +282,15 @@ contract_is_left(const MigRun *run)
 	return false;
 }
 
+/* The caller may be gone, or may not wait. */
+static void
+log_failure(const MigRun *run, const MigError *error)
+{
+	ereport(LOG,
+			(errmsg("migration \"%s\" failed: %s", run->version, error->message),
+			 error->step > 0 ? errdetail("It failed at step %d.", error->step) : 0));
+}
+
 static void
 record_end(MigRun *run, MigState state, const char *event_word, const MigError *error)
 {
@@ -279,6 +310,8 @@ record_end(MigRun *run, MigState state, const char *event_word, const MigError *
 		mig_catalog_failed_rows(run->version, run->id, run->current, run->failed_rows,
 								error->sqlstate, error->message);
 	mig_run_end(run->version, run->id, state, event_word, error);
+	if (state == MIG_FAILED)
+		log_failure(run, error);
 	mig_event_record(&event);
 	run->end_state = state;
 }
@@ -307,6 +340,7 @@ record_failed_start(MigRun *run, const MigError *error)
 	mig_exec_begin();
 	m = mig_catalog_get(run->version, true);
 	if (m && run->direction == MIG_DIR_APPLY &&
+		strcmp(error->sqlstate, "55000") != 0 &&	/* not yet: it stays as it is */
 		(m->state == MIG_PENDING || (m->state == MIG_FAILED && m->steps_done == 0)))
 		mig_run_end(run->version, 0, MIG_FAILED, "failed", error);
 	event.version = run->version;

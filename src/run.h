@@ -29,6 +29,12 @@ typedef enum MigOutcome
 extern MigOutcome mig_run(const MigRequest *request, const char *version,
 						  MigDirection direction, bool named, MigError **error);
 
+/*
+ * Before a rollback starts: 55000, naming the statement that is to blame,
+ * when there is no way back for this migration.
+ */
+extern void mig_run_check_back(const Migration *m);
+
 /* An error as it is stored; context says which step and line, or is NULL. */
 extern MigError *mig_error_of(const ErrorData *edata, const char *version,
 							  const MigStep *step);

@@ -21,6 +21,7 @@
 #include "catalog.h"
 #include "exec.h"
 #include "plan.h"
+#include "run.h"
 #include "run_state.h"
 #include "session.h"
 #include "settings.h"
@@ -164,6 +165,35 @@ can_reverse(const MigPlan *plan)
 }
 
 static void
+refuse_no_way_back(const char *version)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("migration \"%s\" has no way back", version),
+			 errdetail("It has no down, and was not applied by a plan from which one could be derived.")));
+}
+
+void
+mig_run_check_back(const Migration *m)
+{
+	MigPlan    *forward = mig_catalog_load_plan(m->version, MIG_DIR_APPLY);
+
+	if (m->down)
+		return;
+	if (forward == NULL && m->state == MIG_APPLIED)
+		refuse_no_way_back(m->version);
+	if (forward && !can_reverse(forward))
+	{
+		MigPlanContext context = {0};
+
+		context.version = m->version;
+		context.what = "up";
+		context.direction = MIG_DIR_ROLLBACK;
+		(void) mig_plan_reverse(forward, &context);	/* says which step is to blame */
+	}
+}
+
+static void
 plan_back(MigRun *run)
 {
 	Migration  *m = run->migration;
@@ -185,10 +215,7 @@ plan_back(MigRun *run)
 		run->plan->direction = MIG_DIR_ROLLBACK;
 	}
 	else if (forward == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" has no way back", run->version),
-				 errdetail("It has no down, and was not applied by a plan from which one could be derived.")));
+		refuse_no_way_back(run->version);
 	else if (m->down && !can_reverse(forward))
 		run->plan = build(run, m->down, "down", MIG_DIR_ROLLBACK);
 	else

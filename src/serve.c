@@ -157,8 +157,15 @@ judge_order(MigGraph *graph, MigRequest *request, List *targets)
 void
 mig_serve_judge(MigGraph *graph, MigRequest *request, List *targets)
 {
-	if (mig_serve_direction(request) == MIG_DIR_ROLLBACK && !request->lose_data)
-		mig_loss_check(targets);
+	ListCell   *lc;
+
+	if (mig_serve_direction(request) == MIG_DIR_ROLLBACK)
+	{
+		foreach(lc, targets)
+			mig_run_check_back(mig_catalog_get(((Migration *) lfirst(lc))->version, false));
+		if (!request->lose_data)
+			mig_loss_check(targets);
+	}
 	judge_order(graph, request, targets);
 }
 

@@ -590,8 +590,11 @@ mig_current_scope(void)
 	return fixed_scope ? fixed_scope : mig_scope;
 }
 
-void
+const char *
 mig_scope_fix(const char *scope)
 {
+	const char *before = fixed_scope;
+
 	fixed_scope = scope;
+	return before;
 }

@@ -88,7 +88,7 @@ extern void mig_settings_apply(Jsonb *layer);
  * of its request, whatever the SQL that it runs may set.
  */
 extern const char *mig_current_scope(void);
-extern void mig_scope_fix(const char *scope);
+extern const char *mig_scope_fix(const char *scope);	/* NULL: no more; returns what was fixed before */
 
 /* Is options.transaction = 'as_written'? */
 extern bool mig_settings_as_written(Jsonb *options);

@@ -167,6 +167,18 @@ hand_over(MigRequest *request, const char *owner)
 	PG_END_TRY();
 }
 
+/* DROP EXTENSION may have passed by while we were at work. */
+static bool
+extension_is_gone(void)
+{
+	bool		gone;
+
+	mig_exec_begin();
+	gone = !OidIsValid(mig_catalog_table("request"));
+	mig_exec_commit();
+	return gone;
+}
+
 /* What goes wrong outside of any run: the request has failed. */
 static void
 serve_safely(MigRequest *request)
@@ -180,8 +192,10 @@ serve_safely(MigRequest *request)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *edata = mig_exec_error(context, true);
+		ErrorData  *edata = mig_exec_error(context, false);
 
+		if (extension_is_gone())
+			proc_exit(0);
 		mig_exec_begin();
 		mig_request_add_failed(request->id, NULL, mig_error_of(edata, NULL, NULL));
 		mig_request_finish(request->id, NULL);
@@ -210,7 +224,7 @@ mig_worker_main(Datum arg)
 	request = claim_request(&extra);
 	if (request)
 	{
-		mig_scope_fix(request->scope);
+		(void) mig_scope_fix(request->scope);
 		mig_actor_set(&request->actor);
 		serve_safely(request);
 		wake_caller(request->caller_pid);

@@ -10,7 +10,7 @@ my @order = (
 	# 5
 	'migrate.c', 'api*',
 	# 4
-	'launcher', 'waiting', 'worker*',
+	'launcher', 'dropdb', 'waiting', 'worker*',
 	# 3
 	'preflight*', 'rehearse*', 'runbook', 'preview',
 	'inline', 'serve', 'loss', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock',
