@@ -295,6 +295,13 @@ CREATE FUNCTION migrate.plan_text(target text DEFAULT NULL, action text DEFAULT 
 COMMENT ON FUNCTION migrate.plan_text(text, text, boolean)
 	IS 'the plan as text for a pull request: one fact a line, nothing that changes from day to day unless costs is true';
 
+CREATE FUNCTION migrate.preflight(target text DEFAULT NULL, action text DEFAULT 'apply',
+		OUT item text, OUT ok boolean, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_preflight_rows';
+COMMENT ON FUNCTION migrate.preflight(text, text)
+	IS 'what would make apply, complete, rollback or rollback_to go wrong on this server now: always one row for each item; ok: true, false, or null where it could not be told (detail says why); never waits, never writes, works on a standby';
+
 
 -- ---------------------------------------------------------------------------
 -- Do

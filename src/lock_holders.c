@@ -233,6 +233,16 @@ append_session(StringInfo text, int pid)
 	appendStringInfoChar(text, ')');
 }
 
+char *
+mig_session_text(int pid)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	append_session(&text, pid);
+	return text.data;
+}
+
 static void
 append_prepared(StringInfo text, TransactionId xid)
 {

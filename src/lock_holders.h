@@ -31,4 +31,7 @@ extern bool mig_holders_are_slow(Oid relid, LOCKMODE mode, int limit);
  */
 extern char *mig_lock_holders(Oid relid, LOCKMODE mode);
 
+/* One session, in the same words and with the same discretion. */
+extern char *mig_session_text(int pid);
+
 #endif							/* MIGRATE_LOCK_HOLDERS_H */

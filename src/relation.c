@@ -20,6 +20,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
@@ -37,6 +38,7 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "compat.h"
 #include "compat.h"
 #include "lock_holders.h"
@@ -132,6 +134,20 @@ mig_relation_text(Oid relid)
 	if (relname == NULL || nspname == NULL)
 		return NULL;
 	return quote_qualified_identifier(nspname, relname);
+}
+
+Oid
+mig_relation_by_name(const char *name)
+{
+	char	   *schema;
+	char	   *relation;
+	Oid			namespace;
+
+	DeconstructQualifiedName(mig_qualified_name(name), &schema, &relation);
+	if (schema == NULL)
+		return RelnameGetRelid(relation);
+	namespace = LookupNamespaceNoError(schema);
+	return OidIsValid(namespace) ? get_relname_relid(relation, namespace) : InvalidOid;
 }
 
 List *

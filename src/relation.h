@@ -26,6 +26,9 @@ extern void mig_relation_size(Oid relid, const char *name, int64 *rows, int64 *b
 /* "schema.name", quoted; NULL if it has gone. */
 extern char *mig_relation_text(Oid relid);
 
+/* The relation of a qualified name, whatever the current role may do; InvalidOid if there is none. */
+extern Oid	mig_relation_by_name(const char *name);
+
 /* All that inherit from it, directly or not, itself left out. */
 extern List *mig_relation_children(Oid relid);
 
