@@ -335,4 +335,17 @@ mig_constraint_without_overlaps(const Constraint *con)
 #endif
 }
 
+/* 18: ALTER CONSTRAINT ... ENFORCED checks all rows (commit eec0040c4bcd) */
+static inline bool
+mig_enforces(const AlterTableCmd *cmd)
+{
+#if PG_VERSION_NUM >= 180000
+	return cmd->subtype == AT_AlterConstraint &&
+		castNode(ATAlterConstraint, cmd->def)->alterEnforceability &&
+		castNode(ATAlterConstraint, cmd->def)->is_enforced;
+#else
+	return false;
+#endif
+}
+
 #endif							/* MIGRATE_COMPAT_H */

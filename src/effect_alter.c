@@ -14,29 +14,17 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
-#include "catalog/pg_constraint.h"
 #include "commands/tablecmds.h"
 #include "lib/stringinfo.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "effect_int.h"
+#include "effect_alter.h"
 #include "relation.h"
 #include "sqlgen.h"
 #include "undo.h"
-
-typedef struct Alter
-{
-	MigWork    *work;
-	AlterTableStmt *stmt;
-	MigName    *name;
-	LOCKMODE	mode;			/* on the table */
-	List	   *undo;			/* of char *, last one first: subcommands, or whole statements that begin with ALTER TABLE */
-	bool		irreversible;
-} Alter;
 
 typedef struct Column
 {
@@ -48,8 +36,8 @@ typedef struct Column
 
 /* --- undo --- */
 
-static void pg_attribute_printf(2, 3)
-undo_by(Alter *alter, const char *format,...)
+void
+mig_alter_undo(MigAlter *alter, const char *format,...)
 {
 	StringInfoData buf;
 
@@ -67,15 +55,6 @@ undo_by(Alter *alter, const char *format,...)
 		enlargeStringInfo(&buf, needed);
 	}
 	alter->undo = lcons(buf.data, alter->undo);
-}
-
-static void
-undo_by_statement(Alter *alter, char *statement)
-{
-	if (statement == NULL)
-		alter->irreversible = true;
-	else
-		alter->undo = lcons(statement, alter->undo);
 }
 
 static const char *
@@ -100,7 +79,7 @@ object_word(ObjectType type)
 
 /* Subcommands share an ALTER as long as no whole statement comes between. */
 static char *
-compose_undo(Alter *alter)
+compose_undo(MigAlter *alter)
 {
 	StringInfoData buf;
 	bool		open = false;
@@ -132,13 +111,13 @@ compose_undo(Alter *alter)
 /* --- columns --- */
 
 static char *
-column_key(const Alter *alter, const char *colname)
+column_key(const MigAlter *alter, const char *colname)
 {
 	return psprintf("%s.%s", alter->name->text, mig_sql_name(colname));
 }
 
 static Column
-column_find(const Alter *alter, const char *colname)
+column_find(const MigAlter *alter, const char *colname)
 {
 	Column		column = {0};
 	HeapTuple	tuple;
@@ -159,7 +138,7 @@ column_find(const Alter *alter, const char *colname)
 }
 
 static bool
-adds_column(const Alter *alter, const char *colname)
+adds_column(const MigAlter *alter, const char *colname)
 {
 	ListCell   *lc;
 
@@ -175,7 +154,7 @@ adds_column(const Alter *alter, const char *colname)
 }
 
 static Column
-column_require(Alter *alter, const char *colname)
+column_require(MigAlter *alter, const char *colname)
 {
 	Column		column = column_find(alter, colname);
 
@@ -187,7 +166,7 @@ column_require(Alter *alter, const char *colname)
 /* --- subcommands on columns --- */
 
 static void
-judge_add_column(Alter *alter, AlterTableCmd *cmd)
+judge_add_column(MigAlter *alter, AlterTableCmd *cmd)
 {
 	ColumnDef  *def = castNode(ColumnDef, cmd->def);
 	ListCell   *lc;
@@ -205,11 +184,11 @@ judge_add_column(Alter *alter, AlterTableCmd *cmd)
 	if (cmd->missing_ok && alter->name->touched && !alter->name->created)
 		alter->irreversible = true; /* who knows whether it was there */
 	else
-		undo_by(alter, "DROP COLUMN IF EXISTS %s", mig_sql_name(def->colname));
+		mig_alter_undo(alter, "DROP COLUMN IF EXISTS %s", mig_sql_name(def->colname));
 }
 
 static void
-judge_drop_column(Alter *alter, AlterTableCmd *cmd)
+judge_drop_column(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Column		column = cmd->missing_ok ? column_find(alter, cmd->name) : column_require(alter, cmd->name);
 	ListCell   *lc;
@@ -237,7 +216,7 @@ judge_drop_column(Alter *alter, AlterTableCmd *cmd)
 }
 
 static void
-judge_default(Alter *alter, AlterTableCmd *cmd)
+judge_default(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Column		column = column_require(alter, cmd->name);
 	char	   *before;
@@ -251,13 +230,13 @@ judge_default(Alter *alter, AlterTableCmd *cmd)
 	}
 	before = mig_undo_default(alter->name->relid, column.number);
 	if (before)
-		undo_by(alter, "ALTER COLUMN %s SET DEFAULT %s", mig_sql_name(cmd->name), before);
+		mig_alter_undo(alter, "ALTER COLUMN %s SET DEFAULT %s", mig_sql_name(cmd->name), before);
 	else if (cmd->def)
-		undo_by(alter, "ALTER COLUMN %s DROP DEFAULT", mig_sql_name(cmd->name));
+		mig_alter_undo(alter, "ALTER COLUMN %s DROP DEFAULT", mig_sql_name(cmd->name));
 }
 
 static void
-judge_not_null(Alter *alter, AlterTableCmd *cmd, bool set)
+judge_not_null(MigAlter *alter, AlterTableCmd *cmd, bool set)
 {
 	Column		column = column_require(alter, cmd->name);
 
@@ -272,11 +251,11 @@ judge_not_null(Alter *alter, AlterTableCmd *cmd, bool set)
 		return;
 	if (set && !mig_relation_proves_not_null(alter->name->relid, column.number))
 		alter->work->effect->scans = true;
-	undo_by(alter, "ALTER COLUMN %s %s NOT NULL", mig_sql_name(cmd->name), set ? "DROP" : "SET");
+	mig_alter_undo(alter, "ALTER COLUMN %s %s NOT NULL", mig_sql_name(cmd->name), set ? "DROP" : "SET");
 }
 
 static void
-judge_type(Alter *alter, AlterTableCmd *cmd)
+judge_type(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Column		column = column_require(alter, cmd->name);
 
@@ -285,7 +264,7 @@ judge_type(Alter *alter, AlterTableCmd *cmd)
 }
 
 static void
-judge_other_column(Alter *alter, AlterTableCmd *cmd)
+judge_other_column(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Column		column = {0};
 
@@ -297,193 +276,35 @@ judge_other_column(Alter *alter, AlterTableCmd *cmd)
 		get_attgenerated(alter->name->relid, column.number) == ATTRIBUTE_GENERATED_STORED)
 		mig_effect_rewrites(alter->work);
 	if (cmd->subtype == AT_AddIdentity)
-		undo_by(alter, "ALTER COLUMN %s DROP IDENTITY IF EXISTS", mig_sql_name(cmd->name));
+		mig_alter_undo(alter, "ALTER COLUMN %s DROP IDENTITY IF EXISTS", mig_sql_name(cmd->name));
 	else
 		alter->irreversible |= !column.made;
-}
-
-/* --- constraints --- */
-
-static char *
-constraint_key(const Alter *alter, const char *conname)
-{
-	return psprintf("%s.%s", alter->name->text, mig_sql_name(conname));
-}
-
-static void
-judge_add_constraint(Alter *alter, AlterTableCmd *cmd)
-{
-	Constraint *con = castNode(Constraint, cmd->def);
-	MigEffect  *effect = alter->work->effect;
-	bool		validates = !con->skip_validation && mig_is_enforced(con);
-
-	mig_effect_references(alter->work, alter->name, con);
-	mig_effect_makes_constraint(alter->work, alter->name, con);
-	switch (con->contype)
-	{
-		case CONSTR_PRIMARY:
-		case CONSTR_UNIQUE:
-		case CONSTR_EXCLUSION:
-			if (con->indexname == NULL)
-				effect->builds = true;
-			break;
-		default:
-			effect->scans |= validates;
-			break;
-	}
-	if (con->conname == NULL)
-	{
-		alter->irreversible = true;
-		return;
-	}
-	mig_effect_makes_object(alter->work, "constraint", constraint_key(alter, con->conname));
-	if (con->indexname && mig_overlay_find(alter->work->overlay, alter->name->nspname, con->indexname)->relid != InvalidOid)
-		alter->irreversible = true; /* the index was there before, and would go with it */
-	else
-		undo_by(alter, "DROP CONSTRAINT IF EXISTS %s", mig_sql_name(con->conname));
-}
-
-/* The keys that refer to a constraint go with it. */
-static void
-lock_referencing(Alter *alter)
-{
-	ListCell   *lc;
-
-	foreach(lc, mig_relation_foreign_keys(alter->name->relid))
-		if (((MigForeignKey *) lfirst(lc))->to == alter->name->relid)
-			mig_effect_lock_oid(alter->work, ((MigForeignKey *) lfirst(lc))->from, AccessExclusiveLock);
-}
-
-static void
-judge_drop_constraint(Alter *alter, AlterTableCmd *cmd)
-{
-	MigConstraint con;
-	bool		made = mig_overlay_made(alter->work->overlay,
-										psprintf("constraint %s", constraint_key(alter, cmd->name)));
-
-	mig_effect_drops_object(alter->work, "constraint", constraint_key(alter, cmd->name));
-	if (made)
-		return;
-	if (!OidIsValid(alter->name->relid) ||
-		!mig_relation_constraint(alter->name->relid, cmd->name, &con))
-	{
-		if (!cmd->missing_ok)
-			alter->irreversible = true;
-		return;
-	}
-	if (con.contype == CONSTRAINT_FOREIGN)
-		mig_effect_lock_oid(alter->work, con.refers_to, AccessExclusiveLock);
-	if (con.contype == CONSTRAINT_UNIQUE || con.contype == CONSTRAINT_PRIMARY)
-	{
-		mig_effect_breaks(alter->work, alter->name->relname);
-		if (OidIsValid(con.index))
-			mig_effect_lock_oid(alter->work, con.index, AccessExclusiveLock);
-		if (cmd->behavior == DROP_CASCADE)
-			lock_referencing(alter);
-	}
-	undo_by_statement(alter, mig_undo_constraint(alter->name->relid, con.oid));
-}
-
-static void
-judge_validate(Alter *alter, AlterTableCmd *cmd)
-{
-	MigConstraint con;
-
-	if (!OidIsValid(alter->name->relid) ||
-		!mig_relation_constraint(alter->name->relid, cmd->name, &con))
-	{
-		alter->work->effect->scans = true;
-		return;
-	}
-	if (con.validated)
-		return;
-	alter->work->effect->scans = true;
-	if (con.contype == CONSTRAINT_FOREIGN)
-		mig_effect_lock_oid(alter->work, con.refers_to, RowShareLock);
-}
-
-/* --- partitions and parents --- */
-
-static void
-judge_attach(Alter *alter, AlterTableCmd *cmd)
-{
-	PartitionCmd *partition = castNode(PartitionCmd, cmd->def);
-	MigName    *other = mig_effect_name(alter->work, partition->name, false);
-	Oid			default_partition = InvalidOid;
-
-	mig_effect_lock(alter->work, other, AccessExclusiveLock);
-	mig_effect_lock_children(alter->work, other, AccessExclusiveLock);
-	if (alter->stmt->objtype == OBJECT_INDEX)
-	{
-		alter->irreversible = true;
-		return;
-	}
-	if (alter->name->relkind == RELKIND_PARTITIONED_TABLE && OidIsValid(alter->name->relid))
-		default_partition = get_default_partition_oid(alter->name->relid);
-	if (OidIsValid(default_partition))
-		mig_effect_lock_oid(alter->work, default_partition, AccessExclusiveLock);
-	if (!other->created)
-	{
-		alter->work->effect->scans = true;
-		mig_effect_note(alter->work, "%s is searched for rows outside of its bounds%s", other->text,
-						OidIsValid(default_partition) ? ", and so is the default partition" : "");
-	}
-	undo_by(alter, "DETACH PARTITION %s", other->text);
-}
-
-static void
-judge_detach(Alter *alter, AlterTableCmd *cmd)
-{
-	PartitionCmd *partition = castNode(PartitionCmd, cmd->def);
-	MigName    *other = mig_effect_name(alter->work, partition->name, false);
-	char	   *bound = OidIsValid(other->relid) ? mig_undo_bound(other->relid) : NULL;
-
-	mig_effect_lock(alter->work, other, AccessExclusiveLock);
-	if (partition->concurrent)
-	{
-		mig_effect_top_level(alter->work, MIG_STEP_DETACH);
-		alter->work->effect->object = other->text;
-	}
-	if (bound)
-		undo_by(alter, "ATTACH PARTITION %s %s", other->text, bound);
-	else
-		alter->irreversible = true;
-}
-
-static void
-judge_inherit(Alter *alter, AlterTableCmd *cmd)
-{
-	bool		add = cmd->subtype == AT_AddInherit;
-	MigName    *parent = mig_effect_name(alter->work, castNode(RangeVar, cmd->def), false);
-
-	mig_effect_lock(alter->work, parent, add ? ShareUpdateExclusiveLock : AccessShareLock);
-	undo_by(alter, "%s %s", add ? "NO INHERIT" : "INHERIT", parent->text);
 }
 
 /* --- the rest --- */
 
 static void
-judge_row_security(Alter *alter, AlterTableCmd *cmd)
+judge_row_security(MigAlter *alter, AlterTableCmd *cmd)
 {
 	switch (cmd->subtype)
 	{
 		case AT_EnableRowSecurity:
-			undo_by(alter, "DISABLE ROW LEVEL SECURITY");
+			mig_alter_undo(alter, "DISABLE ROW LEVEL SECURITY");
 			break;
 		case AT_DisableRowSecurity:
-			undo_by(alter, "ENABLE ROW LEVEL SECURITY");
+			mig_alter_undo(alter, "ENABLE ROW LEVEL SECURITY");
 			break;
 		case AT_ForceRowSecurity:
-			undo_by(alter, "NO FORCE ROW LEVEL SECURITY");
+			mig_alter_undo(alter, "NO FORCE ROW LEVEL SECURITY");
 			break;
 		default:
-			undo_by(alter, "FORCE ROW LEVEL SECURITY");
+			mig_alter_undo(alter, "FORCE ROW LEVEL SECURITY");
 			break;
 	}
 }
 
 static void
-judge_owner(Alter *alter)
+judge_owner(MigAlter *alter)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(alter->name->relid));
 	char	   *owner = NULL;
@@ -494,13 +315,13 @@ judge_owner(Alter *alter)
 		ReleaseSysCache(tuple);
 	}
 	if (owner)
-		undo_by(alter, "OWNER TO %s", mig_sql_name(owner));
+		mig_alter_undo(alter, "OWNER TO %s", mig_sql_name(owner));
 	else
 		alter->irreversible = true;
 }
 
 static void
-judge_logged(Alter *alter, AlterTableCmd *cmd)
+judge_logged(MigAlter *alter, AlterTableCmd *cmd)
 {
 	bool		logged = cmd->subtype == AT_SetLogged;
 	char		persistence = OidIsValid(alter->name->relid) ?
@@ -509,11 +330,11 @@ judge_logged(Alter *alter, AlterTableCmd *cmd)
 	if (persistence == (logged ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED))
 		return;
 	mig_effect_rewrites(alter->work);
-	undo_by(alter, "SET %s", logged ? "UNLOGGED" : "LOGGED");
+	mig_alter_undo(alter, "SET %s", logged ? "UNLOGGED" : "LOGGED");
 }
 
 static void
-judge_cmd(Alter *alter, AlterTableCmd *cmd)
+judge_cmd(MigAlter *alter, AlterTableCmd *cmd)
 {
 	switch (cmd->subtype)
 	{
@@ -545,23 +366,23 @@ judge_cmd(Alter *alter, AlterTableCmd *cmd)
 			judge_other_column(alter, cmd);
 			break;
 		case AT_AddConstraint:
-			judge_add_constraint(alter, cmd);
+			mig_alter_add_constraint(alter, cmd);
 			break;
 		case AT_DropConstraint:
-			judge_drop_constraint(alter, cmd);
+			mig_alter_drop_constraint(alter, cmd);
 			break;
 		case AT_ValidateConstraint:
-			judge_validate(alter, cmd);
+			mig_alter_validate(alter, cmd);
 			break;
 		case AT_AttachPartition:
-			judge_attach(alter, cmd);
+			mig_alter_attach(alter, cmd);
 			break;
 		case AT_DetachPartition:
-			judge_detach(alter, cmd);
+			mig_alter_detach(alter, cmd);
 			break;
 		case AT_AddInherit:
 		case AT_DropInherit:
-			judge_inherit(alter, cmd);
+			mig_alter_inherit(alter, cmd);
 			break;
 		case AT_EnableRowSecurity:
 		case AT_DisableRowSecurity:
@@ -583,6 +404,10 @@ judge_cmd(Alter *alter, AlterTableCmd *cmd)
 		case AT_SetTableSpace:
 			/* a copy block by block, that of an index too, but then no rows are written */
 			alter->work->effect->rewrites = alter->stmt->objtype != OBJECT_INDEX;
+			alter->irreversible = true;
+			break;
+		case AT_AlterConstraint:
+			alter->work->effect->scans |= mig_enforces(cmd);
 			alter->irreversible = true;
 			break;
 		default:
@@ -639,7 +464,7 @@ void
 mig_effect_alter_table(MigWork *work, Node *node)
 {
 	AlterTableStmt *stmt = castNode(AlterTableStmt, node);
-	Alter		alter = {work, stmt};
+	MigAlter		alter = {work, stmt};
 	bool		tree = false;
 	ListCell   *lc;
 
