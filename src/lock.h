@@ -69,4 +69,20 @@ extern bool mig_ladder_take(List *locks, MigLadder *ladder);
  */
 extern void mig_ladder_raise(const MigLadder *ladder);
 
+/*
+ * For the rest of the transaction: no statement waits for a lock for longer
+ * than stall_limit (ms), and one that does has the server cancel autovacuums
+ * in its way, as the ladder has.
+ */
+extern void mig_lock_bound_statements(int stall_limit);
+
+/*
+ * After 55P03 in such a transaction: the relation that the statement was
+ * waiting for; false if it was none, or if nobody knows.
+ */
+extern bool mig_lock_awaited(Oid *relid, LOCKMODE *mode);
+
+/* A relation and a mode as what the ladder takes; NULL if it is gone. */
+extern MigLock *mig_lock_named(Oid relid, LOCKMODE mode);
+
 #endif							/* MIGRATE_LOCK_H */

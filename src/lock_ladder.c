@@ -37,6 +37,7 @@
 #include "common/pg_prng.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -241,13 +242,13 @@ same_wanted(List *a, List *b)
 /* --- one try --- */
 
 static void
-set_for_now(const char *name, int ms)
+set_for(const char *name, int value, GucAction action)
 {
-	char		value[12];
+	char		text[12];
 
-	snprintf(value, sizeof(value), "%d", ms);
-	(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	snprintf(text, sizeof(text), "%d", value);
+	(void) set_config_option(name, text, PGC_SUSET, PGC_S_SESSION,
+							 action, true, 0, false);
 }
 
 /* Wait in the queue for at most so many ms; 55P03 if that was in vain. */
@@ -256,10 +257,10 @@ queue_for(const Wanted *w, int ms)
 {
 	int			level = NewGUCNestLevel();
 
-	set_for_now("lock_timeout", ms);
-	set_for_now("deadlock_timeout", Max(1, ms / 3));
+	set_for("lock_timeout", ms, GUC_ACTION_SAVE);
+	set_for("deadlock_timeout", Max(1, ms / 3), GUC_ACTION_SAVE);
 	/* with such a deadlock_timeout the log would fill up */
-	set_for_now("log_lock_waits", 0);
+	set_for("log_lock_waits", 0, GUC_ACTION_SAVE);
 	LockRelationOid(w->relid, w->mode);
 	AtEOXact_GUC(true, level);
 }
@@ -468,6 +469,76 @@ mig_ladder_take(List *locks, MigLadder *ladder)
 	MemoryContextDelete(scratch);
 	ladder->waited_ms += ms_since(start);
 	return got;
+}
+
+/* --- locks that nobody foresaw --- */
+
+static Oid	awaited_relid = InvalidOid;
+static LOCKMODE awaited_mode = NoLock;
+static emit_log_hook_type next_log_hook = NULL;
+
+/*
+ * The server says that this process is still waiting for a lock (ProcSleep):
+ * remember for which, as nobody can tell any more once lock_timeout has
+ * become an error (ProcessInterrupts calls LockErrorCleanup first).  It is
+ * our own message, not one for the log.
+ */
+static void
+note_lock_wait(ErrorData *edata)
+{
+	LOCK	   *lock = MyProc ? MyProc->waitLock : NULL;
+
+	if (edata->elevel == LOG && lock != NULL)
+	{
+		if (lock->tag.locktag_type == LOCKTAG_RELATION)
+		{
+			awaited_relid = lock->tag.locktag_field2;
+			awaited_mode = MyProc->waitLockMode;
+		}
+		edata->output_to_server = false;
+	}
+	if (next_log_hook)
+		next_log_hook(edata);
+}
+
+void
+mig_lock_bound_statements(int stall_limit)
+{
+	static bool hooked = false;
+
+	if (!hooked)
+	{
+		next_log_hook = emit_log_hook;
+		emit_log_hook = note_lock_wait;
+		hooked = true;
+	}
+	awaited_relid = InvalidOid;
+	set_for("lock_timeout", stall_limit, GUC_ACTION_LOCAL);
+	set_for("deadlock_timeout", Max(1, stall_limit / 3), GUC_ACTION_LOCAL);
+	set_for("log_lock_waits", 1, GUC_ACTION_LOCAL);
+}
+
+bool
+mig_lock_awaited(Oid *relid, LOCKMODE *mode)
+{
+	*relid = awaited_relid;
+	*mode = awaited_mode;
+	return OidIsValid(awaited_relid);
+}
+
+MigLock *
+mig_lock_named(Oid relid, LOCKMODE mode)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+	MigLock    *lock;
+
+	if (schema == NULL)
+		return NULL;
+	lock = palloc0(sizeof(MigLock));
+	lock->relation = quote_qualified_identifier(schema, name);
+	lock->mode = mode;
+	return lock;
 }
 
 void

@@ -48,6 +48,7 @@
 #define NEXT_WARNING_MS (10 * 60 * 1000)
 #define MAX_RETRY_PAUSE_MS 1000
 #define NEXT_WAIT_MS 2000		/* what a try between two waits may take */
+#define UNFORESEEN_STALLS 20	/* stall_limits that a transaction may have taken before it meets an unforeseen lock */
 
 MigError *
 mig_error_of(const ErrorData *edata, const char *version, const MigStep *step)
@@ -388,6 +389,35 @@ refuses_company(const ErrorData *edata)
 		edata->sqlerrcode == ERRCODE_OBJECT_IN_USE;
 }
 
+/*
+ * The error is lock_timeout, met in a lock that was not foreseen: next time it
+ * is taken at the beginning.  But not if much has been done before it was met,
+ * since then it would be held for longer than the statement holds it.
+ */
+static void
+note_awaited_lock(MigRun *run)
+{
+	run->awaited = InvalidOid;
+	if (run->current && !run->current->alone && geterrcode() == ERRCODE_LOCK_NOT_AVAILABLE &&
+		!TimestampDifferenceExceeds(run->work_since, GetCurrentTimestamp(),
+									UNFORESEEN_STALLS * mig_stall_limit))
+		mig_lock_awaited(&run->awaited, &run->awaited_mode);
+}
+
+static void
+foresee_awaited_lock(MigRun *run)
+{
+	MemoryContext caller = MemoryContextSwitchTo(run->context);
+	MigLock    *lock;
+
+	mig_exec_begin();
+	lock = mig_lock_named(run->awaited, run->awaited_mode);
+	mig_exec_commit();
+	if (lock)
+		run->current->locks = lappend(run->current->locks, lock);
+	MemoryContextSwitchTo(caller);
+}
+
 static bool
 try_again_later(MigRun *run, const ErrorData *edata)
 {
@@ -400,6 +430,8 @@ try_again_later(MigRun *run, const ErrorData *edata)
 		return false;
 	if (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		run->stalled_ms += mig_stall_limit;
+	if (OidIsValid(run->awaited))
+		foresee_awaited_lock(run);
 	pause = Min(10 << Min(run->tries, 10), MAX_RETRY_PAUSE_MS);
 	pause = pause / 2 + pg_prng_uint64_range(&pg_global_prng_state, 0, pause / 2 + 1);
 	mig_run_pause_for(run, pause, "lock", edata->message);
@@ -459,7 +491,7 @@ recover(MigRun *run, const ErrorData *edata, MigOutcome *outcome, MigError **err
 	if (run->current && run->current->kind == MIG_STEP_VALIDATE && mig_on_violation == MIG_VIOLATION_LIFT &&
 		ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 		mig_run_lift(run, run->current);
-	if (is_retryable(edata) && try_again_later(run, edata))
+	if (!run->out_of_patience && is_retryable(edata) && try_again_later(run, edata))
 		return true;
 	if (run->current && refuses_block(edata) && mig_run_split(run, run->current, true))
 		return true;
@@ -502,6 +534,7 @@ try_run(MigRun *run)
 	}
 	PG_CATCH();
 	{
+		note_awaited_lock(run);
 		edata = mig_exec_error(run->context, false);
 	}
 	PG_END_TRY();

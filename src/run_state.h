@@ -38,8 +38,12 @@ typedef struct MigRun
 	MigState	end_state;
 	int			tries;			/* of the transaction or step at hand */
 	TimestampTz trouble_since;	/* 0: none */
+	TimestampTz work_since;		/* the transaction has all its locks */
+	bool		out_of_patience;	/* the error at hand says that lock_retry_for is over */
 	TimestampTz next_warning;
 	List	   *failed_rows;	/* keys (char *) that the step at hand has met */
+	Oid			awaited;		/* unforeseen relation in whose queue the last error was raised */
+	LOCKMODE	awaited_mode;
 	int64		stalled_ms;		/* not yet recorded */
 	int64		waited_ms;
 } MigRun;

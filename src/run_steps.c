@@ -37,7 +37,7 @@
 #include "words.h"
 
 #define LADDER_SLICE_MS 1000	/* then tell what we wait for, and try again */
-#define LADDER_PAUSE_MS 100
+#define LADDER_PAUSE_MS 10
 
 typedef struct Measured
 {
@@ -149,22 +149,18 @@ mig_run_record_done(MigRun *run, MigStep *step)
 
 /* --- a transaction --- */
 
-/* What the ladder has to take for these steps. */
+/*
+ * What the ladder has to take for these steps: weak modes too, as two of them
+ * on one relation may make a strong one.
+ */
 static List *
-strong_locks(List *steps)
+locks_of(List *steps)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
-	ListCell   *lk;
 
 	foreach(lc, steps)
-		foreach(lk, ((MigStep *) lfirst(lc))->locks)
-		{
-			MigLock    *lock = lfirst(lk);
-
-			if (lock->mode > RowExclusiveLock && !lock->created)
-				result = lappend(result, lock);
-		}
+		result = list_concat(result, ((MigStep *) lfirst(lc))->locks);
 	return result;
 }
 
@@ -189,68 +185,59 @@ only_touch_rows(List *steps)
 }
 
 /*
- * Inside the block, before any work.  False: not to be had in this slice;
- * the block must be given up.
+ * Inside the block, before any work.  False: not to be had with this
+ * patience (ms); the block must be given up.
  */
 static bool
-take_locks(MigRun *run, List *steps, char **holders)
+take_locks(MigRun *run, List *locks, MigLadder *ladder, int patience)
 {
-	MigLadder	ladder = {0};
-	List	   *locks = strong_locks(steps);
-	bool		got = true;
+	int64		stalled = ladder->stalled_ms;
+	int64		waited = ladder->waited_ms;
+	bool		got;
 
-	if (locks != NIL)
-	{
-		ladder.stall_limit = mig_stall_limit;
-		ladder.patience = LADDER_SLICE_MS;
-		mig_exec_begin();
-		got = mig_ladder_take(locks, &ladder);
-		mig_exec_commit();
-		run->stalled_ms += ladder.stalled_ms;
-		run->waited_ms += ladder.waited_ms;
-		if (!got)
-			*holders = psprintf("%s: %s", ladder.relation, ladder.holders);
-	}
-	if (got && LockTimeout == 0 && !only_touch_rows(steps))
-		(void) set_config_option("lock_timeout", psprintf("%d", mig_stall_limit), PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	ladder->patience = patience;
+	mig_exec_begin();
+	got = mig_ladder_take(locks, ladder);
+	mig_exec_commit();
+	run->stalled_ms += ladder->stalled_ms - stalled;
+	run->waited_ms += ladder->waited_ms - waited;
 	return got;
 }
 
-static void
-give_up_waiting(MigRun *run, const char *holders)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("could not get the locks of step %d within %d s",
-					run->current->step, mig_lock_retry_for / 1000),
-			 errdetail("Held: %s.", holders),
-			 errhint("End what holds them, or wait for it, then apply again; migrate.lock_retry_for says how long to keep trying.")));
-}
-
-/* Begin the block of a transaction and get its locks, however many tries that takes. */
+/*
+ * Begin the block of a transaction and get its locks, however many tries that
+ * takes within migrate.lock_retry_for.
+ */
 static void
 begin_with_locks(MigRun *run, List *steps)
 {
 	MigStep    *first = linitial(steps);
-	TimestampTz since = GetCurrentTimestamp();
-	bool		waited = false;
+	List	   *locks = locks_of(steps);
+	MigLadder	ladder = {.stall_limit = mig_stall_limit};
+	TimestampTz since = run->trouble_since ? run->trouble_since : GetCurrentTimestamp();
+	TimestampTz deadline = TimestampTzPlusMilliseconds(since, mig_lock_retry_for);
 
 	for (;;)
 	{
-		char	   *holders = NULL;
+		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 
 		mig_exec(first->begin ? first->begin : "BEGIN");
-		if (take_locks(run, steps, &holders))
+		if (take_locks(run, locks, &ladder, (int) Min(left, LADDER_SLICE_MS)))
 			break;
 		mig_exec("ROLLBACK");
-		if (TimestampDifferenceExceeds(since, GetCurrentTimestamp(), mig_lock_retry_for))
-			give_up_waiting(run, holders);
-		waited = true;
-		mig_run_pause_for(run, LADDER_PAUSE_MS, "lock", holders);
+		if (left <= LADDER_SLICE_MS)
+		{
+			run->out_of_patience = true;
+			mig_ladder_raise(&ladder);
+		}
+		mig_run_pause_for(run, LADDER_PAUSE_MS, "lock",
+						  psprintf("%s: %s", ladder.relation ? ladder.relation : "?",
+								   ladder.holders ? ladder.holders : "whoever it was has gone"));
 	}
-	if (waited)
-		run->next_warning = 0;
+	if (LockTimeout == 0 && !only_touch_rows(steps))
+		mig_lock_bound_statements(mig_stall_limit);
+	run->work_since = GetCurrentTimestamp();
+	run->next_warning = 0;
 }
 
 static uint64
