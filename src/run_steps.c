@@ -204,6 +204,26 @@ take_locks(MigRun *run, List *locks, MigLadder *ladder, int patience)
 	return got;
 }
 
+/* lock_retry_for is over: an error in the step that needs what was not to be had. */
+static void
+give_up_waiting(MigRun *run, List *steps, const MigLadder *ladder)
+{
+	ListCell   *lc;
+	ListCell   *lk;
+
+	foreach(lc, steps)
+		foreach(lk, ((MigStep *) lfirst(lc))->locks)
+		{
+			MigLock    *lock = lfirst(lk);
+
+			if (lock->mode == ladder->mode && ladder->relation &&
+				strcmp(lock->relation, ladder->relation) == 0)
+				run->current = lfirst(lc);
+		}
+	run->out_of_patience = true;
+	mig_ladder_raise(ladder);
+}
+
 /*
  * Begin the block of a transaction and get its locks, however many tries that
  * takes within migrate.lock_retry_for.
@@ -226,10 +246,7 @@ begin_with_locks(MigRun *run, List *steps)
 			break;
 		mig_exec("ROLLBACK");
 		if (left <= LADDER_SLICE_MS)
-		{
-			run->out_of_patience = true;
-			mig_ladder_raise(&ladder);
-		}
+			give_up_waiting(run, steps, &ladder);
 		mig_run_pause_for(run, LADDER_PAUSE_MS, "lock",
 						  psprintf("%s: %s", ladder.relation ? ladder.relation : "?",
 								   ladder.holders ? ladder.holders : "whoever it was has gone"));

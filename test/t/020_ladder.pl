@@ -55,9 +55,9 @@ sub old_transaction
 
 	sql(q(SELECT migrate.register('1', 'ALTER TABLE t ADD COLUMN b int', 'ALTER TABLE t DROP COLUMN b')));
 	sql('CALL migrate.apply(wait => false)');
-	ok($node->poll_query_until('postgres', qq(
+	ok($node->poll_query_until('postgres', qq{
 SELECT wait_type = 'lock' AND wait_detail ~ '^public\.t: pid $reader->{pid} \\(old one, idle in transaction, transaction open for \\d+ m?s'
-FROM migrate.progress)), 'the step waits for a lock, and the holder is named');
+FROM migrate.progress}), 'the step waits for a lock, and the holder is named');
 	$other->query(q(
 SET lock_timeout = '1ms';
 DO $$BEGIN
@@ -95,12 +95,13 @@ SELECT max(waiting) FROM seen)), '0', 'no request of ours is ever in a queue');
 	append_to_file($script, "BEGIN;\nSELECT count(*) FROM t;\n\\sleep 5 ms\nSELECT count(*) FROM t;\nEND;\n");
 	my $clients = IPC::Run::start(
 		[ 'pgbench', '-n', '-c', '6', '-T', $PostgreSQL::Test::Utils::timeout_default, '-f', $script,
-		  $node->connstr('postgres') ], '>', \$out, '2>', \$err);
-	$node->poll_query_until('postgres', q(SELECT count(*) = 6 FROM pg_stat_activity WHERE application_name = 'pgbench'));
+		  $node->connstr('postgres') . ' application_name=bench' ], '>', \$out, '2>', \$err);
+	$node->poll_query_until('postgres', q(SELECT count(*) = 6 FROM pg_stat_activity WHERE application_name = 'bench'))
+	  or BAIL_OUT("pgbench does not run: $err");
 	sql(q(SELECT migrate.register('2', 'ALTER TABLE t ADD COLUMN c int', 'ALTER TABLE t DROP COLUMN c')));
 	sql('CALL migrate.apply()');
 	is(has_column('t', 'c'), '1', 'a lock is got though the table is never free');
-	is(sql(q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench')), '6', 'no client was harmed');
+	is(sql(q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bench')), '6', 'no client was harmed');
 	$clients->signal('INT');
 	$clients->finish;
 	unlike($err, qr/aborted|ERROR/, 'no client has seen an error');
@@ -115,8 +116,9 @@ SELECT max(waiting) FROM seen)), '0', 'no request of ours is ever in a queue');
 	append_to_file($script, "BEGIN;\nSELECT count(*) FROM u;\n\\sleep 2 ms\nSELECT count(*) FROM t;\nEND;\n");
 	my $clients = IPC::Run::start(
 		[ 'pgbench', '-n', '-c', '4', '-T', $PostgreSQL::Test::Utils::timeout_default, '-f', $script,
-		  $node->connstr('postgres') ], '>', \$out, '2>', \$err);
-	$node->poll_query_until('postgres', q(SELECT count(*) = 4 FROM pg_stat_activity WHERE application_name = 'pgbench'));
+		  $node->connstr('postgres') . ' application_name=bench' ], '>', \$out, '2>', \$err);
+	$node->poll_query_until('postgres', q(SELECT count(*) = 4 FROM pg_stat_activity WHERE application_name = 'bench'))
+	  or BAIL_OUT("pgbench does not run: $err");
 	sql(q(SELECT migrate.register('3', 'ALTER TABLE t ADD COLUMN d int; ALTER TABLE u ADD COLUMN d int')));
 	sql('CALL migrate.apply()');
 	is(has_column('t', 'd') . has_column('u', 'd'), '11', 'both tables are changed');

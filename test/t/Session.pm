@@ -54,6 +54,7 @@ sub finish
 	($result) = $self->{out} =~ /\A(.*?)^\Q$mark\E$/ms;
 	($self->{errors}) = $self->{err} =~ /\A(.*?)^\Q$mark\E$/ms;
 	$self->{out} = $self->{err} = '';
+	$self->{errors} =~ s{\A\s+}{};
 	chomp $result;
 	return $result;
 }
