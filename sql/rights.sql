@@ -74,7 +74,7 @@ SELECT migrate.reassign('regress_owner', 'regress_deployer');
 RESET ROLE;
 SELECT version, owner FROM migrate.migrations;
 -- a member of both
-GRANT regress_owner, regress_deployer TO regress_stranger;
+GRANT regress_owner TO regress_stranger;
 SET ROLE regress_stranger;
 SELECT migrate.reassign('regress_owner', 'regress_deployer');
 SELECT migrate.reassign('regress_owner', 'regress_deployer');
@@ -102,4 +102,5 @@ CALL migrate.apply();
 SELECT version, state FROM migrate.status;
 
 DROP EXTENSION migrate;
+DROP SCHEMA migrate;
 DROP ROLE regress_deployer, regress_stranger;
