@@ -1,9 +1,9 @@
 # test/bench/index.sh: CREATE INDEX CONCURRENTLY through apply against psql, in
 # turn on one table.  Sourced by test/with_server.sh.
 #
-# BENCH_ROWS   of the table (2000000)     BENCH_ROUNDS  of each (5)
+# BENCH_ROWS   of the table (4000000)     BENCH_ROUNDS  of each (5)
 
-rows=${BENCH_ROWS:-2000000}
+rows=${BENCH_ROWS:-4000000}
 rounds=${BENCH_ROUNDS:-5}
 export PGDATABASE=bench
 
