@@ -107,17 +107,16 @@ table_of(const MigOverlay *overlay, const RangeVar *rv)
 
 List *
 mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
-				  const MigOverlay *overlay, const MigPlanContext *context)
+				  const MigOverlay *overlay)
 {
 	MigOnline	online = {0};
 	Node	   *node = stmt->raw->stmt;
 
-	if (context->as_written || effect->place == MIG_TOP_LEVEL)
+	if (effect->place == MIG_TOP_LEVEL)
 		return NIL;
 	online.stmt = stmt;
 	online.effect = effect;
 	online.overlay = overlay;
-	online.context = context;
 	online.text = stmt->text;
 	online.node = node;
 	switch (nodeTag(node))

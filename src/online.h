@@ -11,7 +11,6 @@
 #define MIGRATE_ONLINE_H
 
 #include "classify.h"
-#include "plan.h"
 
 /* One statement of a sequence. */
 typedef struct MigPart
@@ -36,6 +35,6 @@ typedef struct MigPart
  * Errors: what the server would raise in any case, with position.
  */
 extern List *mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
-							   const MigOverlay *overlay, const MigPlanContext *context);
+							   const MigOverlay *overlay);
 
 #endif							/* MIGRATE_ONLINE_H */

@@ -18,7 +18,6 @@ typedef struct MigOnline
 	const MigStatement *stmt;
 	const MigEffect *effect;
 	const MigOverlay *overlay;
-	const MigPlanContext *context;
 	MigName    *name;			/* the table that it is about */
 	const char *text;			/* the subcommand at hand, as it stands */
 	Node	   *node;			/* and its node */

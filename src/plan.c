@@ -452,7 +452,7 @@ plan_statement(Builder *builder, const MigStatement *stmt)
 	if (follow_transaction(builder, stmt))
 		return;
 	effect = mig_classify(stmt, planner->overlay);
-	parts = mig_online_expand(stmt, effect, planner->overlay, planner->context);
+	parts = planner->context->as_written ? NIL : mig_online_expand(stmt, effect, planner->overlay);
 	if (parts == NIL)
 		add_item(builder, stmt, effect, NULL);
 	foreach(lc, parts)

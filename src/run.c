@@ -419,14 +419,21 @@ foresee_awaited_lock(MigRun *run)
 }
 
 static bool
-try_again_later(MigRun *run, const ErrorData *edata)
+is_worth_another_try(MigRun *run)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	int			pause;
 
 	if (run->trouble_since == 0)
 		run->trouble_since = now;
-	if (TimestampDifferenceExceeds(run->trouble_since, now, mig_lock_retry_for))
+	return !TimestampDifferenceExceeds(run->trouble_since, now, mig_lock_retry_for);
+}
+
+static bool
+try_again_later(MigRun *run, const ErrorData *edata)
+{
+	int			pause;
+
+	if (!is_worth_another_try(run))
 		return false;
 	if (edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		run->stalled_ms += mig_stall_limit;
@@ -470,6 +477,11 @@ recover(MigRun *run, const ErrorData *edata, MigOutcome *outcome, MigError **err
 {
 	bool		cancelled = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
 
+	if (run->id == 0 && is_retryable(edata) && is_worth_another_try(run))
+	{
+		sleep_ms(POLL_MS);		/* somebody holds what the planner has to read */
+		return true;
+	}
 	if (run->id == 0)
 	{
 		*error = mig_error_of(edata, run->version, NULL);
