@@ -266,6 +266,14 @@ mig_request_is_alive(int64 request)
 }
 
 bool
+mig_request_is_awaited(int64 request)
+{
+	LOCKTAG		tag;
+
+	return make_tag(&tag, REQUEST_CLASS, (uint64) request) && LockWaiterCount(&tag) > 1;
+}
+
+bool
 mig_lock_place(int max_runs)
 {
 	for (int place = 0; place < max_runs; place++)

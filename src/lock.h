@@ -27,6 +27,9 @@ extern bool mig_run_is_alive(const char *scope, const char *version);
 extern bool mig_lock_request(int64 request, bool wait);
 extern bool mig_request_is_alive(int64 request);
 
+/* Does anybody wait for it to be released? */
+extern bool mig_request_is_awaited(int64 request);
+
 /*
  * One of max_runs places in this database; false if all are taken.
  * And all of these relations (qualified names), or none: false, with the

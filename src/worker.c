@@ -41,6 +41,8 @@
 #include "settings.h"
 #include "worker.h"
 
+#define SUCCESSOR_POLL_MS 5
+
 typedef struct WorkerExtra
 {
 	int64		request;
@@ -142,18 +144,42 @@ claim_request(const WorkerExtra *extra)
 	return request;
 }
 
+/*
+ * Wait until the next worker queues for the lock of the request, so that at
+ * no moment nobody seems to serve it; not for one that has ended already.
+ */
+static void
+wait_for_successor(const MigRequest *request, BackgroundWorkerHandle *handle)
+{
+	bool		awaited = false;
+	pid_t		pid;
+
+	while (!awaited && GetBackgroundWorkerPid(handle, &pid) != BGWH_STOPPED)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 SUCCESSOR_POLL_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		mig_exec_begin();
+		awaited = mig_request_is_awaited(request->id);
+		mig_exec_commit();
+	}
+}
+
 /* Start the worker of the next owner; if that fails, the request has failed. */
 static void
 hand_over(MigRequest *request, const char *owner)
 {
 	MemoryContext context = CurrentMemoryContext;
+	BackgroundWorkerHandle *handle;
 
 	PG_TRY();
 	{
 		mig_exec_begin();
-		(void) register_worker(request->id, owner,
-							   BackendPidGetProc(request->caller_pid) ? request->caller_pid : 0);
+		handle = register_worker(request->id, owner,
+								 BackendPidGetProc(request->caller_pid) ? request->caller_pid : 0);
 		mig_exec_commit();
+		wait_for_successor(request, handle);
 	}
 	PG_CATCH();
 	{
