@@ -456,15 +456,22 @@ was_paused(MigRun *run)
 	return strcmp(pause, "none") != 0;
 }
 
-/* A concurrent build must not leave an invalid index behind when it fails. */
+/*
+ * A concurrent build must not leave an invalid index behind when it fails.
+ * One that was cancelled does until it is met again: to drop it would mean to
+ * wait for the same transactions as the build did.
+ */
 static void
-clear_failed_step(MigRun *run)
+clear_failed_step(MigRun *run, bool cancelled)
 {
 	MigStep    *step = run->current;
 
 	if (step == NULL || !step->alone || strcmp(step->state, "started") != 0)
 		return;
-	mig_step_clear(step);
+	if (cancelled && (step->kind == MIG_STEP_CREATE_INDEX || step->kind == MIG_STEP_REINDEX))
+		return;
+	if (!mig_step_clear(step))
+		return;
 	mig_exec_begin();
 	mig_catalog_step_state(run->version, run->plan->direction, step->step, "pending");
 	mig_exec_commit();
@@ -499,7 +506,7 @@ recover(MigRun *run, const ErrorData *edata, MigOutcome *outcome, MigError **err
 		*outcome = MIG_OUTCOME_PAUSED;
 		return false;
 	}
-	clear_failed_step(run);
+	clear_failed_step(run, cancelled);
 	if (run->current && run->current->kind == MIG_STEP_VALIDATE && mig_on_violation == MIG_VIOLATION_LIFT &&
 		ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 		mig_run_lift(run, run->current);
@@ -523,6 +530,8 @@ static bool
 start(MigRun *run)
 {
 	take_run_lock(run);
+	if (run->direction == MIG_DIR_ROLLBACK)
+		mig_run_settle(run);
 	mig_exec_begin();
 	mig_run_commit_softly();
 	mig_run_prepare(run);

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 
 #include "catalog.h"
@@ -25,6 +26,7 @@
 #include "run_state.h"
 #include "session.h"
 #include "settings.h"
+#include "step.h"
 #include "words.h"
 
 static bool
@@ -284,6 +286,53 @@ first_to_do(const MigPlan *plan)
 		if (strcmp(((MigStep *) lfirst(lc))->state, "done") != 0)
 			return ((MigStep *) lfirst(lc))->step;
 	return list_length(plan->steps);
+}
+
+/* The plan of the way forward, if it was left unfinished and is ours to touch. */
+static MigPlan *
+unfinished_plan(const MigRun *run)
+{
+	Migration  *m;
+	MigPlan    *plan = NULL;
+
+	mig_exec_begin();
+	m = mig_catalog_get(run->version, false);
+	if (m && is_unfinished(m) && get_role_oid(m->owner, true) == GetUserId())
+		plan = mig_catalog_load_plan(run->version, MIG_DIR_APPLY);
+	mig_exec_commit();
+	return plan;
+}
+
+void
+mig_run_settle(MigRun *run)
+{
+	MigPlan    *plan = unfinished_plan(run);
+	ListCell   *lc;
+
+	if (plan == NULL)
+		return;
+	foreach(lc, plan->steps)
+	{
+		MigStep    *step = lfirst(lc);
+		const char *state = "pending";
+
+		if (strcmp(step->state, "started") != 0)
+			continue;
+		switch (mig_step_finish(step))
+		{
+			case MIG_STEP_IS_DONE:
+				state = "done";
+				break;
+			case MIG_STEP_DOUBTFUL:
+				state = "doubtful";
+				break;
+			case MIG_STEP_AGAIN:
+				break;
+		}
+		mig_exec_begin();
+		mig_catalog_step_state(run->version, MIG_DIR_APPLY, step->step, state);
+		mig_exec_commit();
+	}
 }
 
 void

@@ -51,6 +51,12 @@ typedef struct MigRun
 /* run_plan.c: decide, plan, store, begin; in the caller's transaction. */
 extern void mig_run_prepare(MigRun *run);
 
+/*
+ * Before a way back is planned: judge what a crash has cut off on the way
+ * forward.  Outside any transaction.
+ */
+extern void mig_run_settle(MigRun *run);
+
 /* Cut the transaction of a step in two before it; or let it run alone.  False: it cannot be. */
 extern bool mig_run_split(MigRun *run, MigStep *step, bool alone);
 

@@ -135,6 +135,20 @@ after_drop_index(const MigStep *step)
 	return gone ? MIG_STEP_IS_DONE : MIG_STEP_AGAIN;
 }
 
+/* It is there, but no query uses it any more. */
+static bool
+index_is_half_dropped(const MigStep *step)
+{
+	Oid			index;
+	bool		half;
+
+	mig_exec_begin();
+	index = relation_by_name(step->object);
+	half = OidIsValid(index) && !index_is_whole(index);
+	mig_exec_commit();
+	return half;
+}
+
 /* Is child a partition of parent; and is its detaching pending? */
 static bool
 is_partition(Oid parent, Oid child, bool *pending)
@@ -161,6 +175,22 @@ is_partition(Oid parent, Oid child, bool *pending)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return found;
+}
+
+static bool
+is_half_detached(const MigStep *step)
+{
+	Oid			parent;
+	Oid			child;
+	bool		pending = false;
+
+	mig_exec_begin();
+	parent = relation_by_name(step->relation);
+	child = relation_by_name(step->object);
+	if (OidIsValid(parent) && OidIsValid(child))
+		(void) is_partition(parent, child, &pending);
+	mig_exec_commit();
+	return pending;
 }
 
 static MigAftermath
@@ -282,11 +312,38 @@ mig_step_after_crash(const MigStep *step)
 	return MIG_STEP_AGAIN;
 }
 
-void
+MigAftermath
+mig_step_finish(const MigStep *step)
+{
+	if (step->kind == MIG_STEP_DROP_INDEX && index_is_half_dropped(step))
+	{
+		drop_index_concurrently(step->object);
+		return MIG_STEP_IS_DONE;
+	}
+	return mig_step_after_crash(step);
+}
+
+bool
 mig_step_clear(const MigStep *step)
 {
-	if (step->kind == MIG_STEP_CREATE_INDEX)
-		(void) after_create_index(step);
-	else if (step->kind == MIG_STEP_REINDEX)
-		drop_reindex_leftovers(step);
+	bool		clear = true;
+
+	switch (step->kind)
+	{
+		case MIG_STEP_CREATE_INDEX:
+			(void) after_create_index(step);
+			break;
+		case MIG_STEP_REINDEX:
+			drop_reindex_leftovers(step);
+			break;
+		case MIG_STEP_DROP_INDEX:
+			clear = !index_is_half_dropped(step);
+			break;
+		case MIG_STEP_DETACH:
+			clear = !is_half_detached(step);
+			break;
+		default:
+			break;
+	}
+	return clear;
 }

@@ -39,7 +39,16 @@ extern uint64 mig_step_do_alone(const MigStep *step);
  */
 extern MigAftermath mig_step_after_crash(const MigStep *step);
 
-/* Clear away what a failed concurrent build left.  Outside any transaction. */
-extern void mig_step_clear(const MigStep *step);
+/*
+ * The same for the way back, which must not meet anything half done: what has
+ * a half way is brought to its end, so that it can be undone as a whole.
+ */
+extern MigAftermath mig_step_finish(const MigStep *step);
+
+/*
+ * Clear away what a failed step left; false if it is half done all the same,
+ * and must be judged when it is met again.  Outside any transaction.
+ */
+extern bool mig_step_clear(const MigStep *step);
 
 #endif							/* MIGRATE_STEP_H */
