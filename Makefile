@@ -4,8 +4,10 @@ OBJS           = $(patsubst %.c,%.o,$(wildcard $(srcdir)/src/*.c))
 DATA           = $(wildcard sql/$(EXTENSION)--*.sql)
 PGFILEDESC     = "migrate - online schema migrations"
 
-# "make installcheck" brings its own server: none has to be running.
-SERVER         = --temp-config=$(srcdir)/test/migrate.conf --temp-instance=tmp_check
+# "make installcheck" brings its own server: none has to be running.  Its
+# locale is not the caller's, so that expected output is the same everywhere.
+SERVER         = --no-locale --encoding=UTF8 --temp-config=$(srcdir)/test/migrate.conf \
+                 $(SERVER_OPTS) --temp-instance=tmp_check
 REGRESS        = $(filter-out $(EXTENSION)--%,$(basename $(notdir $(sort $(wildcard sql/*.sql)))))
 REGRESS_OPTS   = $(SERVER) --no-locale --encoding=UTF8
 ISOLATION      = $(basename $(notdir $(sort $(wildcard test/specs/*.spec))))

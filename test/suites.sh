@@ -73,7 +73,7 @@ fi
 record build 0 0 0
 
 export TEMP_CONFIG=$dir/private.conf
-server="SERVER=--temp-config=$top/test/migrate.conf --temp-config=$dir/private.conf --temp-instance=tmp_check"
+server="SERVER_OPTS=--temp-config=$dir/private.conf"
 run_regress regress . "$(make_list REGRESS)" ISOLATION= TAP_TESTS= "$server"
 run_regress isolation output_iso "$(make_list ISOLATION)" REGRESS= TAP_TESTS= "$server"
 run_tap
