@@ -94,10 +94,17 @@ sub wait_for_step
 	my ($node, $version, $step, $condition) = @_;
 	my $from = "FROM pg_stat_activity a WHERE a.application_name = 'migrate: step $step of $version' AND ($condition)";
 
-	$node->poll_query_until('postgres', "SELECT count(*) = 1 $from")
-	  or die "migration $version never came to step $step with $condition: "
-	  . $node->safe_psql('postgres', 'TABLE migrate.progress; TABLE migrate.status');
-	return $node->safe_psql('postgres', "SELECT pid $from");
+	my $pid = '';
+
+	# A worker that tries again and again may be elsewhere a moment later.
+	until ($pid =~ /\A\d+\z/)
+	{
+		$node->poll_query_until('postgres', "SELECT count(*) = 1 $from")
+		  or die "migration $version never came to step $step with $condition: "
+		  . $node->safe_psql('postgres', 'TABLE migrate.progress; TABLE migrate.status');
+		$pid = $node->safe_psql('postgres', "SELECT pid $from");
+	}
+	return $pid;
 }
 
 # kill -9 of one of its processes makes a server restart.
