@@ -169,14 +169,31 @@ CREATE TABLE migrate_internal.failed_row (
 	scope			text NOT NULL,
 	version			text NOT NULL,
 	run				bigint NOT NULL,
+	direction		text NOT NULL DEFAULT 'apply',
 	step			int NOT NULL,
 	relation		text NOT NULL,
 	key				text NOT NULL,
+	key_values		text[],				-- by key: to try it again
 	sqlstate		text,
 	message			text,
 	at				timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 CREATE INDEX ON migrate_internal.failed_row (scope, version);
+
+-- How far a backfill has come; it moves in the transaction of each batch.
+CREATE TABLE migrate_internal.cursor (
+	scope			text NOT NULL,
+	version			text NOT NULL,
+	direction		text NOT NULL,
+	step			int NOT NULL,
+	lower			text[],				-- by key: done up to here; by blocks: {next block}
+	upper			text[],				-- by key: the last key; by blocks: {end block}
+	file			text,				-- by blocks: the relation's file, of which they are numbers
+	pass			int NOT NULL DEFAULT 1,
+	pass_changed	bigint NOT NULL DEFAULT 0,	-- rows changed in this pass
+	rows			bigint NOT NULL DEFAULT 0,	-- changed in all
+	PRIMARY KEY (scope, version, direction, step)
+) WITH (fillfactor = 50);
 
 CREATE SEQUENCE migrate_internal.request_id;
 
@@ -222,6 +239,7 @@ SELECT pg_catalog.pg_extension_config_dump('migrate_internal.migration', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.run', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.run_id', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.step', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.cursor', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.event', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.event_id', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.granted_right', '');
@@ -336,6 +354,13 @@ CREATE PROCEDURE migrate.run(sql text, name text DEFAULT NULL, wait boolean DEFA
 	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_run_sql';
 COMMENT ON PROCEDURE migrate.run(text, text, boolean, text)
 	IS 'run SQL online without a version of its own; it gets one outside the order, run-<timestamp>-<n>';
+
+CREATE PROCEDURE migrate.backfill(relation regclass, set_clause text, where_clause text DEFAULT NULL,
+								  options jsonb DEFAULT '{}', wait boolean DEFAULT true,
+								  INOUT result text DEFAULT NULL)
+	LANGUAGE C AS 'MODULE_PATHNAME', 'mig_backfill_table';
+COMMENT ON PROCEDURE migrate.backfill(regclass, text, text, jsonb, boolean, text)
+	IS 'UPDATE relation SET set_clause WHERE where_clause, in batches; options: settings (section Settings), without the prefix';
 
 CREATE PROCEDURE migrate.wait(version text DEFAULT NULL, timeout interval DEFAULT NULL,
 							  INOUT result text DEFAULT NULL)

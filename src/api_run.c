@@ -28,6 +28,7 @@
 #include "inline.h"
 #include "lock.h"
 #include "register.h"
+#include "relation.h"
 #include "serve.h"
 #include "session.h"
 #include "settings.h"
@@ -39,6 +40,7 @@ PG_FUNCTION_INFO_V1(mig_complete);
 PG_FUNCTION_INFO_V1(mig_rollback);
 PG_FUNCTION_INFO_V1(mig_rollback_to);
 PG_FUNCTION_INFO_V1(mig_run_sql);
+PG_FUNCTION_INFO_V1(mig_backfill_table);
 PG_FUNCTION_INFO_V1(mig_wait);
 
 #define START_MS 5000			/* within which a worker takes up a request */
@@ -206,21 +208,17 @@ run_version(void)
 	}
 }
 
-Datum
-mig_run_sql(PG_FUNCTION_ARGS)
+/* Register SQL under a version of its own, outside the order, and run it. */
+static Datum
+run_outside_order(FunctionCallInfo fcinfo, char *sql, char *name, Jsonb *options, bool wait)
 {
 	MigRequest	request = {0};
 	Migration	new = {0};
-	char	   *sql = text_arg(fcinfo, 0);
 
-	mig_check_primary("run");
-	if (sql == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("sql must not be null")));
 	new.version = run_version();
 	new.up = sql;
-	new.name = text_arg(fcinfo, 1);
+	new.name = name;
+	new.options = options;
 	new.origin = "run";
 	new.requires_written = true;	/* none */
 	(void) mig_register_all(list_make1(&new), false, false);
@@ -228,7 +226,47 @@ mig_run_sql(PG_FUNCTION_ARGS)
 	request.verb = "run";
 	request.target = pstrdup(new.version);
 	request.complete = true;
-	return verb(fcinfo, &request, bool_arg(fcinfo, 2, "wait"), "apply");
+	return verb(fcinfo, &request, wait, "apply");
+}
+
+Datum
+mig_run_sql(PG_FUNCTION_ARGS)
+{
+	char	   *sql = text_arg(fcinfo, 0);
+
+	mig_check_primary("run");
+	if (sql == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("sql must not be null")));
+	return run_outside_order(fcinfo, sql, text_arg(fcinfo, 1), NULL, bool_arg(fcinfo, 2, "wait"));
+}
+
+Datum
+mig_backfill_table(PG_FUNCTION_ARGS)
+{
+	char	   *set_clause = text_arg(fcinfo, 1);
+	char	   *where_clause = text_arg(fcinfo, 2);
+	char	   *table;
+
+	mig_check_primary("backfill");
+	if (PG_ARGISNULL(0) || set_clause == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("relation and set_clause must not be null")));
+	table = mig_relation_text(PG_GETARG_OID(0));
+	if (table == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", PG_GETARG_OID(0))));
+	/* a line break ends a comment */
+	return run_outside_order(fcinfo,
+							 psprintf("UPDATE %s SET %s%s%s", table, set_clause,
+									  where_clause ? "\nWHERE " : "",
+									  where_clause ? where_clause : ""),
+							 psprintf("backfill of %s", table),
+							 PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3),
+							 bool_arg(fcinfo, 4, "wait"));
 }
 
 /* The request to wait for: the oldest that is open, or the one of a version; 0: none. */

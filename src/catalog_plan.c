@@ -78,6 +78,32 @@ locks_of_row(MigQuery *query, uint64 row, int col)
 	return result;
 }
 
+static void
+append_batches(StringInfo buf, const MigBatches *batches)
+{
+	ListCell   *lc;
+
+	appendStringInfoString(buf, ", \"table\": ");
+	escape_json(buf, batches->table);
+	appendStringInfoString(buf, ", \"whole\": ");
+	escape_json(buf, batches->whole);
+	if (batches->first)
+	{
+		appendStringInfoString(buf, ", \"first\": ");
+		escape_json(buf, batches->first);
+		appendStringInfoString(buf, ", \"single\": ");
+		escape_json(buf, batches->single);
+	}
+	appendStringInfoString(buf, ", \"keys\": [");
+	foreach(lc, batches->keys)
+	{
+		if (lc != list_head(batches->keys))
+			appendStringInfoString(buf, ", ");
+		escape_json(buf, lfirst(lc));
+	}
+	appendStringInfoChar(buf, ']');
+}
+
 static char *
 args_to_json(const MigStep *step)
 {
@@ -94,8 +120,28 @@ args_to_json(const MigStep *step)
 	}
 	if (step->violates)
 		appendStringInfo(&buf, ", \"violates\": \"%s\"", step->violates);
+	if (step->batches)
+		append_batches(&buf, step->batches);
 	appendStringInfoChar(&buf, '}');
 	return buf.data;
+}
+
+/* How far its backfills have come goes with a plan. */
+static void
+drop_cursors(const char *version, const char *direction)
+{
+	MigQuery	query;
+
+	mig_query_begin(&query,
+					"WITH f AS (DELETE FROM migrate_internal.failed_row"
+					" WHERE scope = $1 AND version = $2 AND direction = coalesce($3, direction))"
+					" DELETE FROM migrate_internal.cursor"
+					" WHERE scope = $1 AND version = $2 AND direction = coalesce($3, direction)");
+	mig_arg_text(&query, mig_current_scope());
+	mig_arg_text(&query, version);
+	mig_arg_text(&query, direction);
+	mig_query_run(&query);
+	mig_query_end(&query);
 }
 
 void
@@ -103,6 +149,7 @@ mig_catalog_drop_plan(const char *version)
 {
 	MigQuery	query;
 
+	drop_cursors(version, NULL);
 	mig_query_begin(&query,
 					"DELETE FROM migrate_internal.step WHERE scope = $1 AND version = $2");
 	mig_arg_text(&query, mig_current_scope());
@@ -116,6 +163,7 @@ drop_one_plan(const char *version, MigDirection direction)
 {
 	MigQuery	query;
 
+	drop_cursors(version, plan_word(direction));
 	mig_query_begin(&query,
 					"DELETE FROM migrate_internal.step"
 					" WHERE scope = $1 AND version = $2 AND direction = $3");
@@ -204,7 +252,16 @@ step_of_row(MigQuery *query, uint64 row)
 	step->ends_aborted = mig_col_bool(query, row, 21);
 	step->undoes = mig_col_int(query, row, 22);
 	step->violates = mig_col_text(query, row, 23);
-	step->locks = locks_of_row(query, row, 24);
+	if (step->kind == MIG_STEP_BACKFILL)
+	{
+		step->batches = palloc0(sizeof(MigBatches));
+		step->batches->table = mig_col_text(query, row, 24);
+		step->batches->whole = mig_col_text(query, row, 25);
+		step->batches->first = mig_col_text(query, row, 26);
+		step->batches->single = mig_col_text(query, row, 27);
+		step->batches->keys = mig_col_texts(query, row, 28);
+	}
+	step->locks = locks_of_row(query, row, 29);
 	return step;
 }
 
@@ -219,6 +276,8 @@ mig_catalog_load_plan(const char *version, MigDirection direction)
 					" lock, scans, rewrites, rows, bytes, estimate_ms, note, state,"
 					" args->>'begin', (args->>'alone')::bool, (args->>'ends_aborted')::bool,"
 					" (args->>'undoes')::int, args->>'violates',"
+					" args->>'table', args->>'whole', args->>'first', args->>'single',"
+					" ARRAY(SELECT jsonb_array_elements_text(args->'keys')),"
 					" ARRAY(SELECT l->>0 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>1 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>2 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n)"

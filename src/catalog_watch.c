@@ -210,3 +210,50 @@ mig_watch_live(int pid, MigLive *live)
 	mig_query_end(&query);
 	return found;
 }
+
+/*
+ * The streaming replica that replays latest, if that is more than max_ms
+ * behind and is not among those to be ignored; NULL: none.  One with a
+ * configured delay reports a lag of that delay and more: name it there.
+ */
+char *
+mig_watch_replica_lag(int max_ms, const char *ignored)
+{
+	MigQuery	query;
+	char	   *detail = NULL;
+
+	if (max_ms == 0)
+		return NULL;
+	mig_query_begin(&query,
+					"SELECT concat(application_name, ' is ',"
+					" round(extract(epoch FROM replay_lag)::numeric, 1), ' s behind')"
+					" FROM pg_stat_replication"
+					" WHERE replay_lag > $1 * interval '1 ms'"
+					" AND application_name <> ALL (string_to_array(replace($2, ' ', ''), ','))"
+					" ORDER BY replay_lag DESC LIMIT 1");
+	mig_arg_int(&query, max_ms);
+	mig_arg_text(&query, ignored ? ignored : "");
+	if (mig_query_run(&query) > 0)
+		detail = mig_col_text(&query, 0, 1);
+	mig_query_end(&query);
+	return detail;
+}
+
+/* An autovacuum that is at work on a table; NULL: none. */
+char *
+mig_watch_vacuum_of(const char *table)
+{
+	MigQuery	query;
+	char	   *detail = NULL;
+
+	mig_query_begin(&query,
+					"SELECT concat('pid ', a.pid, ', ', a.query)"
+					" FROM pg_stat_progress_vacuum v JOIN pg_stat_activity a USING (pid)"
+					" WHERE v.relid = to_regclass($1)::oid AND v.datname = current_database()"
+					" AND a.backend_type = 'autovacuum worker' LIMIT 1");
+	mig_arg_text(&query, table);
+	if (mig_query_run(&query) > 0)
+		detail = mig_col_text(&query, 0, 1);
+	mig_query_end(&query);
+	return detail;
+}

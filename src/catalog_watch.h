@@ -55,4 +55,10 @@ extern bool mig_watch_is_running(const char *scope, const char *version);
 /* False if there is no such process. */
 extern bool mig_watch_live(int pid, MigLive *live);
 
+/* The streaming replica that is most behind, if by more than max_ms (0: never); or NULL. */
+extern char *mig_watch_replica_lag(int max_ms, const char *ignored);
+
+/* An autovacuum that is at work on a table, or NULL. */
+extern char *mig_watch_vacuum_of(const char *table);
+
 #endif							/* MIGRATE_CATALOG_WATCH_H */

@@ -324,6 +324,19 @@ mig_not_null_is_valid(Oid relid, AttrNumber column)
 #endif
 }
 
+/* 18: RETURNING is a clause with options (commit 80feb727c869) */
+static inline bool
+mig_has_returning(Node *node)
+{
+#if PG_VERSION_NUM >= 180000
+	return (IsA(node, UpdateStmt) ? ((UpdateStmt *) node)->returningClause :
+			((DeleteStmt *) node)->returningClause) != NULL;
+#else
+	return (IsA(node, UpdateStmt) ? ((UpdateStmt *) node)->returningList :
+			((DeleteStmt *) node)->returningList) != NIL;
+#endif
+}
+
 /* 18: temporal keys (commit fc0438b4e805) */
 static inline bool
 mig_constraint_without_overlaps(const Constraint *con)

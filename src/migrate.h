@@ -56,7 +56,8 @@ typedef enum MigStepKind
 	MIG_STEP_REPEATABLE,		/* top level; harmless twice: VACUUM, ... */
 	MIG_STEP_OPAQUE,			/* top level; nobody can tell if it ran */
 	MIG_STEP_LOOK,				/* a query that must find no row */
-	MIG_STEP_VALIDATE			/* VALIDATE CONSTRAINT; see migrate.on_violation */
+	MIG_STEP_VALIDATE,			/* VALIDATE CONSTRAINT; see migrate.on_violation */
+	MIG_STEP_BACKFILL			/* a statement that is carried out in batches */
 } MigStepKind;
 
 /*
@@ -80,6 +81,20 @@ typedef struct MigLock
 	bool		created;		/* by this very migration: nobody can wait */
 } MigLock;
 
+/*
+ * How a backfill goes through its table.  By key: the ranges of a unique key,
+ * each once.  By blocks: ranges of blocks, again and again until there is
+ * nothing left to do, which needs a statement that never finds a row twice.
+ */
+typedef struct MigBatches
+{
+	List	   *keys;			/* names of key columns (char *); NIL: by blocks */
+	char	   *table;			/* qualified */
+	char	   *first;			/* by key: the first batch, which has no lower end */
+	char	   *single;			/* by key: one row */
+	char	   *whole;			/* the statement as it was written */
+} MigBatches;
+
 typedef struct MigStep
 {
 	int			step;			/* from 1 */
@@ -96,6 +111,7 @@ typedef struct MigStep
 	int			undoes;			/* derived way back: the step that it undoes; else 0 */
 	char	   *relation;		/* the one that it is about, or NULL */
 	char	   *object;			/* what it makes or drops, qualified, or NULL */
+	MigBatches *batches;		/* backfill; else NULL */
 	const char *violates;		/* look: SQLSTATE of the rule that rows which it finds break */
 	LOCKMODE	lock;			/* on relation; NoLock if none */
 	List	   *locks;			/* of MigLock */

@@ -126,6 +126,12 @@ mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
 				return NIL;
 			online.name = table_of(overlay, ((AlterTableStmt *) node)->relation);
 			return mig_online_alter_table(&online);
+		case T_UpdateStmt:
+			online.name = table_of(overlay, ((UpdateStmt *) node)->relation);
+			return mig_online_rows(&online);
+		case T_DeleteStmt:
+			online.name = table_of(overlay, ((DeleteStmt *) node)->relation);
+			return mig_online_rows(&online);
 		case T_IndexStmt:
 			online.name = table_of(overlay, ((IndexStmt *) node)->relation);
 			return mig_online_index(&online);

@@ -25,6 +25,7 @@ typedef struct MigPart
 	bool		spares_scan;	/* an earlier part has proved what the server would look for */
 	char	   *relation;		/* that it is about, if classifying cannot tell */
 	const char *violates;		/* see MigStep */
+	MigBatches *batches;		/* see MigStep */
 	char	   *note;			/* or NULL */
 } MigPart;
 

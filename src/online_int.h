@@ -53,6 +53,7 @@ extern List *mig_online_constraint(MigOnline *online, Constraint *con);	/* ADD [
 extern List *mig_online_not_null(MigOnline *online, const char *column);	/* SET NOT NULL */
 extern List *mig_online_column(MigOnline *online, AlterTableCmd *cmd);	/* ADD COLUMN */
 extern List *mig_online_partition(MigOnline *online, AlterTableCmd *cmd);	/* ATTACH, DETACH */
+extern List *mig_online_rows(MigOnline *online);	/* UPDATE, DELETE */
 extern List *mig_online_index(MigOnline *online);	/* CREATE, DROP INDEX, REINDEX, REFRESH */
 
 #endif							/* MIGRATE_ONLINE_INT_H */

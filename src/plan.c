@@ -347,6 +347,7 @@ apply_part(MigStep *step, const MigPart *part)
 {
 	step->phase = part->phase;
 	step->violates = part->violates;
+	step->batches = part->batches;
 	if (part->undo_given)
 		step->undo = part->undo;
 	if (part->relation)
@@ -438,6 +439,8 @@ plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
 		effect->kind = part->kind;
 	if (part->spares_scan)
 		effect->scans = false;
+	if (part->batches)
+		effect->place = MIG_TOP_LEVEL;	/* commits as it goes */
 	add_item(builder, own, effect, part);
 }
 

@@ -141,6 +141,21 @@ warn_of_wait(MigRun *run, const char *wait_type, const char *detail)
 }
 
 void
+mig_run_check_pause(MigRun *run)
+{
+	const char *pause;
+
+	mig_exec_begin();
+	pause = mig_get_pause(run->version);
+	mig_settings_apply(mig_run_settings(run->id));
+	mig_exec_commit();
+	if (strcmp(pause, "none") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("migration \"%s\" is paused", run->version)));
+}
+
+void
 mig_run_pause_for(MigRun *run, int ms, const char *wait_type, const char *detail)
 {
 	const char *pause;

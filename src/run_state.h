@@ -87,6 +87,9 @@ extern uint64 mig_run_look(MigRun *run, const MigStep *step);
 /* run_steps.c: undo what a sequence has added before its last step failed. */
 extern void mig_run_lift(MigRun *run, MigStep *step);
 
+/* run.c: 57014 when somebody wants the run to stop at a safe point. */
+extern void mig_run_check_pause(MigRun *run);
+
 /* run.c: record the end, in the caller's transaction. */
 extern void mig_run_finish(MigRun *run);
 

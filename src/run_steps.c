@@ -31,6 +31,7 @@
 #include "exec.h"
 #include "lock.h"
 #include "parse.h"
+#include "run_backfill.h"
 #include "run_state.h"
 #include "settings.h"
 #include "step.h"
@@ -268,6 +269,8 @@ do_in_block(MigRun *run, const MigStep *step)
 static uint64
 do_alone(MigRun *run, const MigStep *step)
 {
+	if (step->kind == MIG_STEP_BACKFILL)
+		return mig_backfill(run, step);
 	return mig_step_do_alone(step);
 }
 

@@ -11,6 +11,7 @@
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "scan.h"
 #include "sqlgen.h"
@@ -44,6 +45,17 @@ mig_sql_type(TypeName *type)
 	foreach(lc, type->arrayBounds)
 		appendStringInfoString(&buf, "[]");
 	return buf.data;
+}
+
+char *
+mig_sql_column_type(Oid relid, AttrNumber column)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(relid, column, &type, &typmod, &collation);
+	return format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
 char *

@@ -19,6 +19,9 @@ extern char *mig_sql_qualified(const char *nspname, const char *relname);
 /* A type as written, without its modifier. */
 extern char *mig_sql_type(TypeName *type);
 
+/* The type of a column, as format_type() writes it for other sessions: qualified, with modifier. */
+extern char *mig_sql_column_type(Oid relid, AttrNumber column);
+
 /* A literal. */
 extern char *mig_sql_literal(const char *value);
 

@@ -307,6 +307,7 @@ mig_step_after_crash(const MigStep *step)
 		case MIG_STEP_SETTING:
 		case MIG_STEP_LOOK:
 		case MIG_STEP_VALIDATE:
+		case MIG_STEP_BACKFILL:
 			break;
 	}
 	return MIG_STEP_AGAIN;

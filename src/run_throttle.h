@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_throttle.h
+ *	  When a backfill has to yield, and why.
+ *
+ * Layer 3, with run*.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_RUN_THROTTLE_H
+#define MIGRATE_RUN_THROTTLE_H
+
+#include "run_state.h"
+
+typedef struct MigThrottle
+{
+	TimestampTz since;			/* of the WAL count */
+	uint64		wal_bytes;		/* that this process had written then */
+} MigThrottle;
+
+/* Between batches, outside any transaction: wait as long as anything asks for it. */
+extern void mig_throttle(MigRun *run, MigThrottle *throttle, const char *table);
+
+#endif							/* MIGRATE_RUN_THROTTLE_H */
