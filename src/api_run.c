@@ -27,6 +27,7 @@
 #include "catalog_run.h"
 #include "inline.h"
 #include "lock.h"
+#include "parse.h"
 #include "register.h"
 #include "relation.h"
 #include "serve.h"
@@ -248,6 +249,7 @@ mig_backfill_table(PG_FUNCTION_ARGS)
 	char	   *set_clause = text_arg(fcinfo, 1);
 	char	   *where_clause = text_arg(fcinfo, 2);
 	char	   *table;
+	char	   *sql;
 
 	mig_check_primary("backfill");
 	if (PG_ARGISNULL(0) || set_clause == NULL)
@@ -260,11 +262,13 @@ mig_backfill_table(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", PG_GETARG_OID(0))));
 	/* a line break ends a comment */
-	return run_outside_order(fcinfo,
-							 psprintf("UPDATE %s SET %s%s%s", table, set_clause,
-									  where_clause ? "\nWHERE " : "",
-									  where_clause ? where_clause : ""),
-							 psprintf("backfill of %s", table),
+	sql = psprintf("UPDATE %s SET %s%s%s", table, set_clause, where_clause ? "\nWHERE " : "",
+				   where_clause ? where_clause : "");
+	if (list_length(mig_parse(sql, "backfill")) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("set_clause and where_clause must be parts of one UPDATE")));
+	return run_outside_order(fcinfo, sql, psprintf("backfill of %s", table),
 							 PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3),
 							 bool_arg(fcinfo, 4, "wait"));
 }
