@@ -144,6 +144,29 @@ TRUNCATE caught;
 ALTER ROLE regress_mallory RESET ALL;
 ALTER ROLE regress_eve RESET ALL;
 
+-- settings of a role that name another one: who may store them may not use them
+SET ROLE regress_mallory;
+ALTER ROLE regress_mallory SET role = regress_root;
+ALTER ROLE regress_mallory SET session_authorization = regress_root;
+SET ROLE regress_eve;
+ALTER ROLE regress_eve SET role = regress_root;
+RESET ROLE;
+SELECT format('SET ROLE %I', r),
+	format('SELECT migrate.register(%L, %L, requires => %L)', 'setting by ' || r, 'SELECT public.trap(''role setting'')', '{}'),
+	'RESET ROLE',
+	format('CALL migrate.apply(%L)', 'setting by ' || r)
+FROM unnest('{regress_mallory, regress_eve}'::text[]) r ORDER BY r \gexec
+SELECT what, count(*) AS times, string_agg(DISTINCT who, ', ' ORDER BY who) AS who
+FROM caught GROUP BY what ORDER BY what;
+TRUNCATE caught;
+ALTER ROLE regress_mallory RESET ALL;
+ALTER ROLE regress_eve RESET ALL;
+
+-- SQL without a version is the caller's
+SET ROLE regress_mallory;
+CALL migrate.run('ALTER ROLE regress_mallory SUPERUSER');
+RESET ROLE;
+
 -- verify and down are the owner's too
 SET ROLE regress_mallory;
 SELECT migrate.register('verified', 'SELECT public.trap(''up'')', 'SELECT public.trap(''down'')',

@@ -93,10 +93,13 @@ mig_exec_connect(Oid database, Oid role, bool can_login)
 		BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 		StartTransactionCommand();
 		(void) GetUserNameFromId(role, false);	/* it may be gone */
-		apply_role_settings(database, role);
 		CommitTransactionCommand();
 		SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE);
 		switched_user = true;
+		/* only now, so that they count as what the role itself may set */
+		StartTransactionCommand();
+		apply_role_settings(database, role);
+		CommitTransactionCommand();
 	}
 	lift_timeouts();
 }
