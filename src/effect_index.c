@@ -16,11 +16,10 @@
 
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
-#include "mb/pg_wchar.h"
-#include "parser/parse_target.h"
 #include "parser/parser.h"
 
 #include "effect_int.h"
+#include "index.h"
 #include "relation.h"
 #include "sqlgen.h"
 #include "undo.h"
@@ -37,78 +36,6 @@ has_option(List *options, const char *name)
 }
 
 /* --- the name of an index --- */
-
-/* As ChooseIndexColumnNames in indexcmds.c: names that come again get a number. */
-static List *
-add_column_name(List *names, const char *origname)
-{
-	char		name[NAMEDATALEN];
-
-	strlcpy(name, origname, NAMEDATALEN);
-	for (int i = 1;; i++)
-	{
-		char		number[16];
-		int			len;
-		bool		taken = false;
-		ListCell   *lc;
-
-		foreach(lc, names)
-			taken |= strcmp(lfirst(lc), name) == 0;
-		if (!taken)
-			return lappend(names, pstrdup(name));
-		snprintf(number, sizeof(number), "%d", i);
-		len = pg_mbcliplen(origname, strlen(origname), NAMEDATALEN - 1 - strlen(number));
-		memcpy(name, origname, len);
-		strcpy(name + len, number);
-	}
-}
-
-/* As ChooseIndexNameAddition there: the columns' names joined, as far as is of use. */
-static char *
-join_column_names(List *params)
-{
-	List	   *names = NIL;
-	char		joined[NAMEDATALEN * 2];
-	int			len = 0;
-	ListCell   *lc;
-
-	foreach(lc, params)
-	{
-		IndexElem  *elem = lfirst_node(IndexElem, lc);
-		const char *name = elem->name ? elem->name : FigureIndexColname(elem->expr);
-
-		names = add_column_name(names, name ? name : "expr");
-	}
-	joined[0] = '\0';
-	foreach(lc, names)
-	{
-		if (len > 0)
-			joined[len++] = '_';
-		strlcpy(joined + len, lfirst(lc), NAMEDATALEN);
-		len += strlen(joined + len);
-		if (len >= NAMEDATALEN)
-			break;
-	}
-	return pstrdup(joined);
-}
-
-/* As ChooseRelationName there, but a name that an earlier statement takes is taken as well. */
-static char *
-choose_index_name(MigWork *work, IndexStmt *stmt, const MigName *table)
-{
-	char	   *columns = join_column_names(list_concat_copy(stmt->indexParams,
-															 stmt->indexIncludingParams));
-	char		label[NAMEDATALEN] = "idx";
-
-	for (int pass = 1;; pass++)
-	{
-		char	   *name = makeObjectName(table->relname, columns, label);
-
-		if (!mig_overlay_target(work->overlay, table->nspname, name, false)->known)
-			return name;
-		snprintf(label, sizeof(label), "idx%d", pass);
-	}
-}
 
 /* The same text with the name put in; NULL unless it then means what it did, with that name. */
 static char *
@@ -153,7 +80,9 @@ name_index(MigWork *work, IndexStmt *stmt, const MigName *table)
 
 	if (name == NULL)
 	{
-		name = choose_index_name(work, stmt, table);
+		name = mig_index_choose_name(work->overlay, table->nspname, table->relname,
+									 list_concat_copy(stmt->indexParams, stmt->indexIncludingParams),
+									 "idx", NIL);
 		if (table->created && !stmt->concurrent)
 		{
 			/* goes with its table; the server may know of names that we do not */
