@@ -175,12 +175,19 @@ add_lock(MigWork *work, const char *relation, LOCKMODE mode, bool created)
 	work->effect->locks = lappend(work->effect->locks, lock);
 }
 
+/* An index is used by queries as soon as it is there, even if they do not know of it. */
+static bool
+is_index(const MigName *name)
+{
+	return name->relkind == RELKIND_INDEX || name->relkind == RELKIND_PARTITIONED_INDEX;
+}
+
 void
 mig_effect_lock(MigWork *work, const MigName *name, LOCKMODE mode)
 {
 	if (!name->known)
 		return;
-	add_lock(work, name->text, mode, name->created);
+	add_lock(work, name->text, mode, name->created && !is_index(name));
 	if (name->step && work->effect->rests == NULL)
 		work->effect->rests = psprintf("step %d of %s%s", name->step->step,
 									   name->version ? name->version : "sql",

@@ -32,6 +32,7 @@
 #include "utils/syscache.h"
 
 #include "effect_int.h"
+#include "index.h"
 #include "relation.h"
 #include "undo.h"
 
@@ -96,27 +97,52 @@ lock_around(MigWork *work, const MigName *name)
 
 /* --- relations --- */
 
+/* What another object is made of goes with that one alone, CASCADE or not. */
+static void
+refuse_drop_of_part(MigWork *work, DropStmt *stmt, const MigName *name, const MigIndex *index,
+					const MigName *of)
+{
+	if (of->touched || name->touched || mig_overlay_opaque(work->overlay))
+		return;
+	if (OidIsValid(index->constraint))
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop index %s because constraint \"%s\" on table %s requires it",
+						name->text, get_constraint_name(index->constraint), of->text),
+				 errhint("You can drop the constraint instead."),
+				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+	if (index->is_partition)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop index %s because index %s requires it", name->text,
+						mig_relation_text(mig_relation_parent(name->relid))),
+				 errhint("You can drop that index instead."),
+				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+	if (index->partitioned && stmt->concurrent)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot drop partitioned index %s concurrently", name->text),
+				 errhint("Leave out CONCURRENTLY."),
+				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+}
+
 static void
 drop_index(MigWork *work, DropStmt *stmt, MigName *name)
 {
 	MigEffect  *effect = work->effect;
 	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock;
-	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(name->relid));
-	Oid			table = InvalidOid;
+	MigIndex	index = mig_index_get(name->relid);
 
-	if (HeapTupleIsValid(tuple))
+	if (index.found)
 	{
-		table = ((Form_pg_index) GETSTRUCT(tuple))->indrelid;
-		if (((Form_pg_index) GETSTRUCT(tuple))->indisunique &&
-			((Form_pg_index) GETSTRUCT(tuple))->indisvalid)
-			mig_effect_breaks(work, get_rel_name(table));
-		ReleaseSysCache(tuple);
-	}
-	if (OidIsValid(table))
-	{
-		MigName    *of = mig_effect_name_of_oid(work, table);
+		MigName    *of = mig_effect_name_of_oid(work, index.table);
 
+		refuse_drop_of_part(work, stmt, name, &index, of);
+		if (index.unique && index.valid && !name->created)
+			mig_effect_breaks(work, get_rel_name(index.table));
 		mig_effect_about(work, of, mode);
+		if (index.partitioned)
+			mig_effect_lock_children(work, of, mode);
 	}
 	mig_effect_lock(work, name, mode);
 	mig_effect_lock_children(work, name, mode);

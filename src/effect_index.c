@@ -35,6 +35,14 @@ has_option(List *options, const char *name)
 	return false;
 }
 
+/* Heirs that are no partitions are not gone on to (ProcessUtilitySlow in utility.c). */
+static void
+lock_partitions(MigWork *work, const MigName *name, LOCKMODE mode)
+{
+	if (name->relkind == RELKIND_PARTITIONED_TABLE || name->relkind == RELKIND_PARTITIONED_INDEX)
+		mig_effect_lock_children(work, name, mode);
+}
+
 /* --- the name of an index --- */
 
 /* The same text with the name put in; NULL unless it then means what it did, with that name. */
@@ -71,6 +79,34 @@ require_columns(MigWork *work, IndexStmt *stmt, const MigName *table)
 	}
 }
 
+/*
+ * CREATE INDEX IF NOT EXISTS of a name that there is does nothing, and says
+ * nothing, whatever it finds.
+ */
+static void
+judge_existing(MigWork *work, IndexStmt *stmt, const MigName *table, const MigName *name)
+{
+	MigIndex	index = mig_index_get(name->relid);
+
+	if (index.found && !index.whole && !stmt->concurrent && !index.partitioned)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index %s exists already and is invalid", name->text),
+				 errdetail("A concurrent build of it did not come to its end."),
+				 errhint("Drop it: DROP INDEX CONCURRENTLY %s.", name->text),
+				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+	if (OidIsValid(name->relid) && !index.found)
+		mig_effect_note(work, "%s exists already, and is no index", name->text);
+	else if (index.found && index.table != table->relid)
+		mig_effect_note(work, "%s exists already, as an index of %s", name->text,
+						mig_relation_text(index.table));
+	else if (index.found && !mig_index_is_like(name->relid, stmt, true))
+		mig_effect_note(work, "%s exists already, and is not written like this: %s", name->text,
+						mig_undo_index(name->relid, false));
+	else
+		mig_effect_note(work, "%s exists already", name->text);
+}
+
 static void
 name_index(MigWork *work, IndexStmt *stmt, const MigName *table)
 {
@@ -100,7 +136,7 @@ name_index(MigWork *work, IndexStmt *stmt, const MigName *table)
 	if (index->known && stmt->if_not_exists)
 	{
 		effect->undo = "";
-		mig_effect_note(work, "%s exists already", index->text);
+		judge_existing(work, stmt, table, index);
 		return;
 	}
 	effect->undo = psprintf("DROP INDEX %sIF EXISTS %s",
@@ -124,9 +160,9 @@ effect_create_index(MigWork *work, IndexStmt *stmt)
 				 mig_overlay_errposition(work->overlay, stmt->relation->location)));
 	mig_effect_about(work, table, mode);
 	if (stmt->relation->inh)
-		mig_effect_lock_children(work, table, mode);
+		lock_partitions(work, table, mode);
 	require_columns(work, stmt, table);
-	work->effect->builds = true;
+	work->effect->builds = stmt->relation->inh || table->relkind != RELKIND_PARTITIONED_TABLE;
 	if (stmt->concurrent)
 		mig_effect_top_level(work, MIG_STEP_CREATE_INDEX);
 	name_index(work, stmt, table);
@@ -150,6 +186,8 @@ effect_reindex(MigWork *work, ReindexStmt *stmt)
 	if (stmt->relation == NULL)
 	{
 		mig_effect_top_level(work, MIG_STEP_REINDEX);
+		if (stmt->kind == REINDEX_OBJECT_SCHEMA)
+			effect->object = mig_sql_name(stmt->name);
 		return;
 	}
 	name = mig_effect_name(work, stmt->relation, false);
@@ -160,7 +198,7 @@ effect_reindex(MigWork *work, ReindexStmt *stmt)
 	if (stmt->kind == REINDEX_OBJECT_TABLE)
 	{
 		mig_effect_about(work, name, mode);
-		mig_effect_lock_children(work, name, mode);
+		lock_partitions(work, name, mode);
 		if (!concurrently && OidIsValid(name->relid))
 			foreach(lc, mig_relation_indexes(name->relid))
 				mig_effect_lock_oid(work, lfirst_oid(lc), AccessExclusiveLock);
@@ -172,7 +210,8 @@ effect_reindex(MigWork *work, ReindexStmt *stmt)
 		MigName    *of = mig_effect_name_of_oid(work, table);
 
 		mig_effect_about(work, of, mode);
-		mig_effect_lock_children(work, of, mode);
+		if (name->relkind == RELKIND_PARTITIONED_INDEX)
+			lock_partitions(work, of, mode);
 	}
 	mig_effect_lock(work, name, concurrently ? ShareUpdateExclusiveLock : AccessExclusiveLock);
 }

@@ -18,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
 
 #include "online_int.h"
@@ -97,6 +98,15 @@ mig_online_key(const MigOnline *online)
 	return buf.len ? buf.data : "ctid";
 }
 
+List *
+mig_online_as_it_stands(const MigOnline *online, const char *note)
+{
+	List	   *parts = NIL;
+
+	mig_part(&parts, "%s", online->stmt->text)->note = pstrdup(note);
+	return parts;
+}
+
 /* --- dispatch --- */
 
 static MigName *
@@ -105,27 +115,60 @@ table_of(const MigOverlay *overlay, const RangeVar *rv)
 	return mig_overlay_find(overlay, rv->schemaname, rv->relname);
 }
 
+static bool
+is_index(const MigName *name)
+{
+	return name->relkind == RELKIND_INDEX || name->relkind == RELKIND_PARTITIONED_INDEX;
+}
+
+static List *
+expand_alter(MigOnline *online, AlterTableStmt *stmt)
+{
+	online->name = table_of(online->overlay, stmt->relation);
+	if (is_index(online->name))
+		return mig_online_alter_index(online);
+	if (stmt->objtype != OBJECT_TABLE)
+		return NIL;
+	return mig_online_alter_table(online);
+}
+
+static List *
+expand_rename(MigOnline *online, RenameStmt *stmt)
+{
+	if (stmt->renameType != OBJECT_TABLE)
+		return NIL;
+	online->name = table_of(online->overlay, stmt->relation);
+	return is_index(online->name) ? mig_online_alter_index(online) : NIL;
+}
+
+/* Most of what refuses a transaction block blocks nobody. */
+static bool
+stays(const MigEffect *effect, Node *node)
+{
+	return effect->place == MIG_TOP_LEVEL && !IsA(node, ReindexStmt) && !IsA(node, IndexStmt);
+}
+
 List *
 mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
-				  const MigOverlay *overlay)
+				  const MigOverlay *overlay, const List *statements)
 {
 	MigOnline	online = {0};
 	Node	   *node = stmt->raw->stmt;
 
-	if (effect->place == MIG_TOP_LEVEL)
+	if (stays(effect, node))
 		return NIL;
 	online.stmt = stmt;
 	online.effect = effect;
 	online.overlay = overlay;
+	online.statements = statements;
 	online.text = stmt->text;
 	online.node = node;
 	switch (nodeTag(node))
 	{
 		case T_AlterTableStmt:
-			if (((AlterTableStmt *) node)->objtype != OBJECT_TABLE)
-				return NIL;
-			online.name = table_of(overlay, ((AlterTableStmt *) node)->relation);
-			return mig_online_alter_table(&online);
+			return expand_alter(&online, (AlterTableStmt *) node);
+		case T_RenameStmt:
+			return expand_rename(&online, (RenameStmt *) node);
 		case T_UpdateStmt:
 			online.name = table_of(overlay, ((UpdateStmt *) node)->relation);
 			return mig_online_rows(&online);
@@ -134,11 +177,14 @@ mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
 			return mig_online_rows(&online);
 		case T_IndexStmt:
 			online.name = table_of(overlay, ((IndexStmt *) node)->relation);
-			return mig_online_index(&online);
+			return mig_online_create_index(&online);
 		case T_DropStmt:
+			return ((DropStmt *) node)->removeType == OBJECT_INDEX ? mig_online_drop_index(&online) : NIL;
 		case T_ReindexStmt:
+			return mig_online_reindex(&online);
 		case T_RefreshMatViewStmt:
-			return mig_online_index(&online);
+			online.name = table_of(overlay, ((RefreshMatViewStmt *) node)->relation);
+			return mig_online_refresh(&online);
 		default:
 			return NIL;
 	}

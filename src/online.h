@@ -23,6 +23,7 @@ typedef struct MigPart
 	bool		own_transaction;
 	bool		tightens;		/* changes neither rows nor columns, only what is allowed */
 	bool		spares_scan;	/* an earlier part has proved what the server would look for */
+	bool		breaks;			/* old clients, though its text does not show it */
 	char	   *relation;		/* that it is about, if classifying cannot tell */
 	const char *violates;		/* see MigStep */
 	MigBatches *batches;		/* see MigStep */
@@ -33,9 +34,10 @@ typedef struct MigPart
  * The sequence (list of MigPart) that takes the place of a statement, or NIL:
  * it runs as it stands, because it blocks nobody, or what it concerns is
  * small, empty or made by the same migration, or there is no other way.
+ * statements: all of the text (of MigStatement), for what comes later.
  * Errors: what the server would raise in any case, with position.
  */
 extern List *mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
-							   const MigOverlay *overlay);
+							   const MigOverlay *overlay, const List *statements);
 
 #endif							/* MIGRATE_ONLINE_H */

@@ -95,6 +95,12 @@ cut_at_commas(const char *text, int from)
 	return lappend(pieces, trimmed(text, from, end));
 }
 
+List *
+mig_slice_commas(const char *text)
+{
+	return cut_at_commas(text, 0);
+}
+
 static bool
 is_same_command(const char *piece, AlterTableCmd *cmd)
 {

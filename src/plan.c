@@ -160,7 +160,24 @@ ends_block(const MigStatement *stmt, bool *aborted)
 	return true;
 }
 
-/* How a block ends is known before it is planned. */
+/* What only means something in one transaction with its neighbours. */
+static bool
+keeps_block(const MigStatement *stmt)
+{
+	switch (nodeTag(stmt->raw->stmt))
+	{
+		case T_LockStmt:
+		case T_ConstraintsSetStmt:
+		case T_DeclareCursorStmt:
+			return true;
+		case T_TransactionStmt:
+			return ((TransactionStmt *) stmt->raw->stmt)->kind == TRANS_STMT_SAVEPOINT;
+		default:
+			return false;
+	}
+}
+
+/* How a block ends, and whether it can be split, is known before it is planned. */
 static void
 open_block(Builder *builder, const MigStatement *begin, const char *begin_text)
 {
@@ -170,7 +187,12 @@ open_block(Builder *builder, const MigStatement *begin, const char *begin_text)
 	block->begin = begin;
 	block->begin_text = begin_text;
 	for (int i = begin->index; i < list_length(builder->statements) && !found; i++)
-		found = ends_block(list_nth(builder->statements, i), &block->aborted);
+	{
+		const MigStatement *stmt = list_nth(builder->statements, i);
+
+		found = ends_block(stmt, &block->aborted);
+		block->whole |= keeps_block(stmt);
+	}
 	if (!found)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
@@ -441,6 +463,7 @@ plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
 		effect->scans = false;
 	if (part->batches)
 		effect->place = MIG_TOP_LEVEL;	/* commits as it goes */
+	effect->contract |= part->breaks;
 	add_item(builder, own, effect, part);
 }
 
@@ -449,13 +472,16 @@ plan_statement(Builder *builder, const MigStatement *stmt)
 {
 	MigPlanner *planner = &builder->planner;
 	MigEffect  *effect;
-	List	   *parts;
+	List	   *parts = NIL;
 	ListCell   *lc;
 
 	if (follow_transaction(builder, stmt))
 		return;
 	effect = mig_classify(stmt, planner->overlay);
-	parts = planner->context->as_written ? NIL : mig_online_expand(stmt, effect, planner->overlay);
+	/* a sequence needs several transactions */
+	if (!planner->context->as_written &&
+		(builder->block == NULL || !(builder->block->whole || builder->block->aborted)))
+		parts = mig_online_expand(stmt, effect, planner->overlay, builder->statements);
 	if (parts == NIL)
 		add_item(builder, stmt, effect, NULL);
 	foreach(lc, parts)

@@ -21,6 +21,7 @@
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -68,19 +69,40 @@ mig_undo_constraint(Oid relid, Oid conoid)
 	return sql;
 }
 
+/* Of the index of a partitioned table: those of its partitions, too, which are attached to it. */
+static void
+append_partitions(StringInfo sql, Oid indexid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_inheritance_children(indexid, NoLock))
+	{
+		char	   *part = mig_undo_index(lfirst_oid(lc), false);
+
+		if (part)
+			appendStringInfo(sql, "; %s; ALTER INDEX %s ATTACH PARTITION %s", part,
+							 mig_relation_text(indexid), mig_relation_text(lfirst_oid(lc)));
+	}
+}
+
 char *
 mig_undo_index(Oid indexid, bool concurrently)
 {
 	Oid			relid = mig_relation_of_index(indexid);
+	StringInfoData sql;
 	int			level;
-	char	   *sql;
 
 	if (!OidIsValid(relid) || OidIsValid(get_index_constraint(indexid)) ||
 		!deparse_begin(relid, &level))
 		return NULL;
-	sql = pg_get_indexdef_string(indexid);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, pg_get_indexdef_string(indexid));
 	deparse_end(relid, level);
-	return concurrently ? mig_sql_insert(sql, "index", 1, "CONCURRENTLY") : sql;
+	if (get_rel_relkind(indexid) == RELKIND_PARTITIONED_INDEX)
+		append_partitions(&sql, indexid);
+	else if (concurrently)
+		return mig_sql_insert(sql.data, "index", 1, "CONCURRENTLY");
+	return sql.data;
 }
 
 /* An expression of a relation as it is stored. */

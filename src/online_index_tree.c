@@ -1,0 +1,223 @@
+/*-------------------------------------------------------------------------
+ *
+ * online_index_tree.c
+ *	  CREATE INDEX on a partitioned table that is in use.
+ *
+ * The index is made ON ONLY the parent, where it holds nothing and is not
+ * valid, then concurrently on each partition, and these are attached; with the
+ * last one the parent's becomes valid (ATExecAttachPartitionIdx in
+ * tablecmds.c).  A partition that is made meanwhile gets its index by the
+ * server.  Each partition's index has the name that the plain statement would
+ * give it, and one that is there already is taken over as it would.
+ *
+ * A parent with foreign partitions never becomes valid that way, and which
+ * partitions an earlier statement adds is not known here.  There the
+ * partitions' indexes are built first, and the plain statement adopts them
+ * without a look at any row (DefineIndex in indexcmds.c).
+ *
+ * Dropping the parent's index drops all that is attached to it, so attaching
+ * is undone by that.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+
+#include "index.h"
+#include "online_int.h"
+#include "relation.h"
+#include "settings.h"
+#include "sqlgen.h"
+
+typedef struct Tree
+{
+	MigOnline  *online;
+	IndexStmt  *stmt;
+	char	   *root;			/* the parent's index, qualified */
+	List	   *taken;			/* names of char *, qualified */
+	List	   *parts;
+	bool		failed;			/* the text cannot be carried over */
+} Tree;
+
+/* "t.a" in an expression: means nothing on a partition. */
+static bool
+names_table(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, ColumnRef))
+		return list_length(((ColumnRef *) node)->fields) > 1;
+	return raw_expression_tree_walker(node, names_table, context);
+}
+
+static MigName *
+name_of(const Tree *tree, Oid relid)
+{
+	return mig_overlay_find(tree->online->overlay, get_namespace_name(get_rel_namespace(relid)),
+							get_rel_name(relid));
+}
+
+static bool
+is_small(const MigName *table)
+{
+	int64		rows,
+				bytes;
+
+	mig_relation_size(table->relid, table->text, &rows, &bytes);
+	return bytes <= (int64) mig_small_table * 1024;
+}
+
+/* An index of a partition that the server would take instead of making one: qualified, or NULL. */
+static char *
+fitting_index(const Tree *tree, const MigName *table)
+{
+	ListCell   *lc;
+	List	   *indexes = mig_relation_indexes(table->relid);
+
+	list_sort(indexes, list_oid_cmp);
+	foreach(lc, indexes)
+	{
+		MigIndex	index = mig_index_get(lfirst_oid(lc));
+
+		if (index.whole && !index.is_partition && mig_index_is_like(lfirst_oid(lc), tree->stmt, false))
+			return mig_relation_text(lfirst_oid(lc));
+	}
+	return NULL;
+}
+
+static char *
+choose_name(Tree *tree, const MigName *table)
+{
+	char	   *name = mig_index_choose_name(tree->online->overlay, table->nspname, table->relname,
+											 list_concat_copy(tree->stmt->indexParams,
+															  tree->stmt->indexIncludingParams),
+											 "idx", tree->taken);
+
+	tree->taken = lappend(tree->taken, mig_sql_qualified(table->nspname, name));
+	return name;
+}
+
+static MigPart *
+add_build(Tree *tree, const MigName *table, const char *name, bool concurrently, bool only)
+{
+	char	   *text = mig_index_text(tree->online->stmt->text, tree->stmt, name, table, concurrently, only);
+	MigPart    *part;
+
+	if (text == NULL)
+	{
+		tree->failed = true;
+		text = "";
+	}
+	part = mig_part(&tree->parts, "%s", text);
+	part->own_transaction = true;
+	part->tightens = true;
+	return part;
+}
+
+static void
+attach(Tree *tree, const char *parent, const char *child)
+{
+	MigPart    *part = mig_part(&tree->parts, "ALTER INDEX %s ATTACH PARTITION %s", parent, child);
+
+	part->own_transaction = true;
+	part->tightens = true;
+	mig_part_undo(part, "DROP INDEX IF EXISTS %s", tree->root);
+}
+
+/* Indexes on the partitions of a table, each attached to the table's. */
+static void
+build_below(Tree *tree, Oid relid, const char *parent)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_inheritance_children(relid, NoLock))
+	{
+		MigName    *table = name_of(tree, lfirst_oid(lc));
+		char	   *index = fitting_index(tree, table);
+
+		if (index == NULL)
+		{
+			char	   *name = choose_name(tree, table);
+			bool		is_tree = table->relkind == RELKIND_PARTITIONED_TABLE;
+
+			index = mig_sql_qualified(table->nspname, name);
+			(void) add_build(tree, table, name, !is_tree && !is_small(table), is_tree);
+			if (is_tree)
+				build_below(tree, table->relid, index);
+		}
+		attach(tree, parent, index);
+	}
+}
+
+/* Indexes on all partitions with rows of their own, and then the statement itself. */
+static void
+build_and_adopt(Tree *tree, const char *name)
+{
+	MigPart    *part;
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_children(tree->online->name->relid))
+	{
+		MigName    *table = name_of(tree, lfirst_oid(lc));
+
+		if (table->relkind == RELKIND_RELATION && !is_small(table) && fitting_index(tree, table) == NULL)
+			(void) add_build(tree, table, choose_name(tree, table), true, false);
+	}
+	part = add_build(tree, tree->online->name, name, false, false);
+	part->spares_scan = true;
+	part->note = "takes over the indexes of the partitions";
+}
+
+static bool
+has_foreign_partition(const Tree *tree)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_children(tree->online->name->relid))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			return true;
+	return false;
+}
+
+static void
+refuse_unique(const Tree *tree)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("cannot create unique index on partitioned table \"%s\"",
+					tree->online->name->relname),
+			 errdetail("It has a partition that is a foreign table."),
+			 mig_overlay_errposition(tree->online->overlay,
+									 tree->online->stmt->location + tree->stmt->relation->location)));
+}
+
+List *
+mig_online_index_tree(MigOnline *online)
+{
+	Tree		tree = {online, castNode(IndexStmt, online->node)};
+	MigName    *table = online->name;
+	bool		foreign = has_foreign_partition(&tree);
+	char	   *name = tree.stmt->idxname;
+
+	if (foreign && tree.stmt->unique)
+		refuse_unique(&tree);
+	if (names_table((Node *) tree.stmt->indexParams, NULL) || names_table(tree.stmt->whereClause, NULL))
+		return mig_online_as_it_stands(online, "an expression that names the table cannot be carried over to its partitions");
+	if (name == NULL)
+		name = choose_name(&tree, table);
+	tree.root = mig_sql_qualified(table->nspname, name);
+	if (foreign || table->touched)
+		build_and_adopt(&tree, name);
+	else
+	{
+		add_build(&tree, table, name, false, true)->note = "valid when the index of the last partition is attached";
+		build_below(&tree, table->relid, tree.root);
+	}
+	return tree.failed ? NIL : tree.parts;
+}
