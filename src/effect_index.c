@@ -88,6 +88,7 @@ judge_existing(MigWork *work, IndexStmt *stmt, const MigName *table, const MigNa
 {
 	MigIndex	index = mig_index_get(name->relid);
 
+	work->effect->builds = false;
 	if (index.found && !index.whole && !stmt->concurrent && !index.partitioned)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -168,9 +168,8 @@ normalized(List *columns, bool strict)
 	return result;
 }
 
-/* The statement that would make it; NULL if it has gone. */
-static IndexStmt *
-definition_of(Oid indexid)
+char *
+mig_index_definition(Oid indexid, IndexStmt **stmt)
 {
 	Oid			table = mig_relation_of_index(indexid);
 	char	   *name = OidIsValid(table) ? mig_relation_text(table) : NULL;
@@ -180,15 +179,16 @@ definition_of(Oid indexid)
 		return NULL;
 	sql = pg_get_indexdef_string(indexid);
 	mig_relation_unlock(table);
-	return castNode(IndexStmt, linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt);
+	*stmt = castNode(IndexStmt, linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT))->stmt);
+	return sql;
 }
 
 bool
 mig_index_is_like(Oid indexid, const IndexStmt *stmt, bool strict)
 {
-	IndexStmt  *is = definition_of(indexid);
+	IndexStmt  *is;
 
-	return is && is->unique == stmt->unique &&
+	return mig_index_definition(indexid, &is) && is->unique == stmt->unique &&
 		is->nulls_not_distinct == stmt->nulls_not_distinct &&
 		strcmp(is->accessMethod, stmt->accessMethod) == 0 &&
 		equal(normalized(is->indexParams, strict), normalized(stmt->indexParams, strict)) &&

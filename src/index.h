@@ -56,4 +56,7 @@ extern MigIndex mig_index_get(Oid indexid);
  */
 extern bool mig_index_is_like(Oid indexid, const IndexStmt *stmt, bool strict);
 
+/* CREATE INDEX as the server writes it under the search_path in force, and parsed; NULL if it has gone. */
+extern char *mig_index_definition(Oid indexid, IndexStmt **stmt);
+
 #endif							/* MIGRATE_INDEX_H */

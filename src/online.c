@@ -86,6 +86,19 @@ mig_online_is_small(const MigOnline *online)
 		online->effect->bytes <= (int64) mig_small_table * 1024;
 }
 
+bool
+mig_online_small_table(Oid relid)
+{
+	char	   *text = mig_relation_text(relid);
+	int64		rows,
+				bytes;
+
+	if (text == NULL)
+		return true;
+	mig_relation_size(relid, text, &rows, &bytes);
+	return bytes <= (int64) mig_small_table * 1024;
+}
+
 char *
 mig_online_key(const MigOnline *online)
 {

@@ -31,7 +31,6 @@
 #include "index.h"
 #include "online_int.h"
 #include "relation.h"
-#include "settings.h"
 #include "sqlgen.h"
 #include "undo.h"
 
@@ -172,21 +171,6 @@ has_dependents(Oid indexid)
 	return found;
 }
 
-static bool
-table_is_small(const MigOnline *online, Oid table)
-{
-	char	   *text = mig_relation_text(table);
-	MigName    *name;
-	int64		rows,
-				bytes;
-
-	if (text == NULL)
-		return true;
-	name = mig_overlay_find(online->overlay, get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
-	mig_relation_size(table, text, &rows, &bytes);
-	return name->created || bytes <= (int64) mig_small_table * 1024;
-}
-
 /* Can it be dropped concurrently, and is that worth while?  *note says why not, where that is of interest. */
 static bool
 can_drop_concurrently(const MigOnline *online, const MigName *name, char **note)
@@ -198,7 +182,7 @@ can_drop_concurrently(const MigOnline *online, const MigName *name, char **note)
 		return false;
 	index = mig_index_get(name->relid);
 	if (!index.found || OidIsValid(index.constraint) || index.is_partition ||
-		IsCatalogRelationOid(index.table) || table_is_small(online, index.table))
+		IsCatalogRelationOid(index.table) || mig_online_small_table(index.table))
 		return false;
 	if (index.partitioned)
 		*note = "an index of a partitioned table cannot be dropped concurrently";

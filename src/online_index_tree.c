@@ -32,7 +32,6 @@
 #include "index.h"
 #include "online_int.h"
 #include "relation.h"
-#include "settings.h"
 #include "sqlgen.h"
 
 typedef struct Tree
@@ -61,16 +60,6 @@ name_of(const Tree *tree, Oid relid)
 {
 	return mig_overlay_find(tree->online->overlay, get_namespace_name(get_rel_namespace(relid)),
 							get_rel_name(relid));
-}
-
-static bool
-is_small(const MigName *table)
-{
-	int64		rows,
-				bytes;
-
-	mig_relation_size(table->relid, table->text, &rows, &bytes);
-	return bytes <= (int64) mig_small_table * 1024;
 }
 
 /* An index of a partition that the server would take instead of making one: qualified, or NULL. */
@@ -147,7 +136,7 @@ build_below(Tree *tree, Oid relid, const char *parent)
 			bool		is_tree = table->relkind == RELKIND_PARTITIONED_TABLE;
 
 			index = mig_sql_qualified(table->nspname, name);
-			(void) add_build(tree, table, name, !is_tree && !is_small(table), is_tree);
+			(void) add_build(tree, table, name, !is_tree && !mig_online_small_table(table->relid), is_tree);
 			if (is_tree)
 				build_below(tree, table->relid, index);
 		}
@@ -166,7 +155,7 @@ build_and_adopt(Tree *tree, const char *name)
 	{
 		MigName    *table = name_of(tree, lfirst_oid(lc));
 
-		if (table->relkind == RELKIND_RELATION && !is_small(table) && fitting_index(tree, table) == NULL)
+		if (table->relkind == RELKIND_RELATION && !mig_online_small_table(table->relid) && fitting_index(tree, table) == NULL)
 			(void) add_build(tree, table, choose_name(tree, table), true, false);
 	}
 	part = add_build(tree, tree->online->name, name, false, false);

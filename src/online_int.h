@@ -33,6 +33,9 @@ extern void mig_part_undo(MigPart *part, const char *format,...) pg_attribute_pr
 /* Too small for readers and writers to notice, or not there yet? */
 extern bool mig_online_is_small(const MigOnline *online);
 
+/* The same of any table in the catalog. */
+extern bool mig_online_small_table(Oid relid);
+
 /* Key columns for showing a row: "id, name"; "ctid" where there is no primary key. */
 extern char *mig_online_key(const MigOnline *online);
 
@@ -73,6 +76,8 @@ extern List *mig_online_not_null(MigOnline *online, const char *column);	/* SET 
 extern List *mig_online_column(MigOnline *online, AlterTableCmd *cmd);	/* ADD COLUMN */
 extern List *mig_online_partition(MigOnline *online, AlterTableCmd *cmd);	/* ATTACH, DETACH */
 extern List *mig_online_rows(MigOnline *online);	/* UPDATE, DELETE */
+extern List *mig_online_new_partition(MigOnline *online);	/* CREATE TABLE ... PARTITION OF */
+extern List *mig_online_drop_partition(MigOnline *online);	/* DROP TABLE */
 extern List *mig_online_create_index(MigOnline *online);
 extern List *mig_online_index_tree(MigOnline *online);	/* CREATE INDEX, partitioned */
 extern List *mig_online_drop_index(MigOnline *online);

@@ -58,21 +58,25 @@ kind_word(const ReindexStmt *stmt)
 	}
 }
 
-/* "REINDEX (VERBOSE) " as it is written, without what it is about. */
+/* "REINDEX (VERBOSE) ", the options as they are written. */
 static char *
 options_text(const char *text, const ReindexStmt *stmt)
 {
 	MigScan		scan;
 	char	   *result = NULL;
-	char		word[16];
+	char	   *word = pstrdup(kind_word(stmt));
+	int			from = -1;
 
-	strlcpy(word, kind_word(stmt), sizeof(word));
 	for (char *c = word; *c; c++)
 		*c = pg_tolower((unsigned char) *c);
 	mig_scan_begin(&scan, text);
 	while (result == NULL && mig_scan_next(&scan))
-		if (mig_scan_is(&scan, word))
-			result = pnstrdup(text, scan.start);
+	{
+		if (from < 0)
+			from = scan.start + scan.length;	/* behind REINDEX */
+		else if (mig_scan_is(&scan, word))
+			result = psprintf("REINDEX%.*s", scan.start - from, text + from);
+	}
 	mig_scan_end(&scan);
 	return result;
 }
@@ -280,7 +284,8 @@ set_tablespace(MigOnline *online, const AlterTableCmd *cmd)
 	MigPart    *part;
 	char	   *before = tablespace_of(online->name->relid);
 
-	if (!index.found || index.partitioned || IsCatalogRelationOid(index.table))
+	if (!index.found || index.partitioned || IsCatalogRelationOid(index.table) ||
+		mig_online_small_table(index.table))
 		return NIL;
 	if (index.exclusion)
 		return mig_online_as_it_stands(online, "the index of an exclusion constraint cannot be rebuilt concurrently");

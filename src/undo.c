@@ -99,7 +99,13 @@ mig_undo_index(Oid indexid, bool concurrently)
 	appendStringInfoString(&sql, pg_get_indexdef_string(indexid));
 	deparse_end(relid, level);
 	if (get_rel_relkind(indexid) == RELKIND_PARTITIONED_INDEX)
+	{
+		char	   *own = mig_sql_insert(sql.data, "on", 1, "ONLY");
+
+		resetStringInfo(&sql);
+		appendStringInfoString(&sql, own);
 		append_partitions(&sql, indexid);
+	}
 	else if (concurrently)
 		return mig_sql_insert(sql.data, "index", 1, "CONCURRENTLY");
 	return sql.data;
