@@ -93,11 +93,11 @@ start=$(now)
 open_doors shop
 sleep 8
 
-title 'Fourteen more migrations: ordinary SQL'
+title 'Fifteen more migrations: ordinary SQL'
 load $(cd "$here/migrations" && ls)
-say 'The first two, as the server plans them:'
+say 'The first three, as the server plans them:'
 say
-show "SELECT * FROM migrate.plan_text('0012');"
+show "SELECT * FROM migrate.plan_text('0013');"
 
 title 'Apply, while the report is at it'
 midway shop
@@ -109,10 +109,10 @@ show "SELECT version, name, state, steps, to_char(duration, 'SS.MS') AS seconds 
 
 title 'Back by five'
 back=$(now)
-show "CALL migrate.rollback_to('0019');"
+show "CALL migrate.rollback_to('0020');"
 gone=$(now)
 say
-show "SELECT version, name, state FROM migrate.status WHERE version > '0017';"
+show "SELECT version, name, state FROM migrate.status WHERE version > '0018';"
 close_doors shop
 total=$transactions failed=$failures
 
