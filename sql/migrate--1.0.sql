@@ -320,6 +320,15 @@ CREATE FUNCTION migrate.preflight(target text DEFAULT NULL, action text DEFAULT 
 COMMENT ON FUNCTION migrate.preflight(text, text)
 	IS 'what would make apply, complete, rollback or rollback_to go wrong on this server now: always one row for each item; ok: true, false, or null where it could not be told (detail says why); never waits, never writes, works on a standby';
 
+CREATE FUNCTION migrate.rehearse(version text, max_lock interval DEFAULT '200ms',
+		OUT direction text, OUT step int, OUT line int, OUT command text, OUT ok boolean, OUT relation text,
+		OUT locks text[], OUT scans boolean, OUT rewrites boolean, OUT rows bigint, OUT duration interval,
+		OUT wal_bytes bigint, OUT sqlstate text, OUT message text)
+	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_rehearse_rows';
+COMMENT ON FUNCTION migrate.rehearse(text, interval)
+	IS 'run up, verify and down of a pending migration, as its owner, and roll all of it back; a row a step (direction up, verify, down), at last one (schema) that says whether down restored the schema exactly; ok: true, false, or null for what had to be left out; locks, scans, rewrites: what was really done to relations that were there before; gives up when a lock that blocks writes on one of them has been held for max_lock; what nextval() gave is not taken back';
+
 
 -- ---------------------------------------------------------------------------
 -- Do

@@ -82,6 +82,33 @@ mig_sql_insert(const char *text, const char *after, int nth, const char *words)
 	return result;
 }
 
+char *
+mig_sql_without(const char *text, const char *word)
+{
+	MigScan		scan;
+	int			depth = 0;
+	char	   *result = NULL;
+
+	mig_scan_begin(&scan, text);
+	while (result == NULL && mig_scan_next(&scan))
+	{
+		if (mig_scan_is(&scan, "("))
+			depth++;
+		else if (mig_scan_is(&scan, ")"))
+			depth--;
+		else if (depth == 0 && mig_scan_is(&scan, word))
+		{
+			const char *rest = text + scan.start + scan.length;
+
+			while (isspace((unsigned char) *rest))
+				rest++;
+			result = psprintf("%.*s%s", scan.start, text, rest);
+		}
+	}
+	mig_scan_end(&scan);
+	return result;
+}
+
 static bool
 is_word_char(unsigned char c)
 {

@@ -28,6 +28,9 @@ extern char *mig_sql_literal(const char *value);
 /* The same statement with "words" behind its nth token that is "after" (from 1), or NULL if there is none. */
 extern char *mig_sql_insert(const char *text, const char *after, int nth, const char *words);
 
+/* The same statement without its first token that is "word" and stands in no parentheses, or NULL if there is none. */
+extern char *mig_sql_without(const char *text, const char *word);
+
 /* Does a text hold a word, in any case, in code, literals and comments alike? */
 extern bool mig_sql_mentions(const char *text, const char *word);
 
