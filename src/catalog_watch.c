@@ -257,3 +257,34 @@ mig_watch_vacuum_of(const char *table)
 	mig_query_end(&query);
 	return detail;
 }
+
+/*
+ * The logical slot that holds back most of the WAL that was written since
+ * *start_lsn (set at the first look, in the caller's context), if that is
+ * more than max_kb; NULL: none.
+ */
+char *
+mig_watch_slot(int max_kb, char **start_lsn)
+{
+	MigQuery	query;
+	char	   *detail = NULL;
+
+	if (max_kb == 0)
+		return NULL;
+	mig_query_begin(&query,
+					"SELECT coalesce($2, pg_current_wal_lsn()::text), s.slot_name::text, round(s.held / 1024)::text FROM (SELECT 1) one"
+					" LEFT JOIN LATERAL (SELECT slot_name, pg_wal_lsn_diff(pg_current_wal_lsn(),"
+					" greatest(confirmed_flush_lsn, $2::pg_lsn)) AS held FROM pg_replication_slots"
+					" WHERE slot_type = 'logical' ORDER BY 2 DESC NULLS LAST LIMIT 1) s"
+					" ON s.held > $1::bigint * 1024");
+	mig_arg_int(&query, max_kb);
+	mig_arg_text(&query, *start_lsn);
+	mig_query_run(&query);
+	if (*start_lsn == NULL)
+		*start_lsn = mig_col_text(&query, 0, 1);
+	else if (!mig_col_null(&query, 0, 2))
+		detail = psprintf("slot %s holds back %s kB", mig_col_text(&query, 0, 2),
+						  mig_col_text(&query, 0, 3));
+	mig_query_end(&query);
+	return detail;
+}

@@ -58,6 +58,9 @@ extern bool mig_watch_live(int pid, MigLive *live);
 /* The streaming replica that is most behind, if by more than max_ms (0: never); or NULL. */
 extern char *mig_watch_replica_lag(int max_ms, const char *ignored);
 
+/* The logical slot that holds back more than max_kb (0: never) of WAL since *start_lsn; or NULL. */
+extern char *mig_watch_slot(int max_kb, char **start_lsn);
+
 /* An autovacuum that is at work on a table, or NULL. */
 extern char *mig_watch_vacuum_of(const char *table);
 

@@ -12,9 +12,11 @@
  * of one file: when the table gets another, the pass begins anew.
  *
  * Batches are to take migrate.batch_time, since a client may wait for a row
- * lock as long as that: their size follows the rate of the last one, grows by
- * half at most, and falls to a fifth when a batch met somebody's lock.  The
- * worker gives up its wait for a row lock first (lock_timeout).
+ * lock as long as that.  A batch is made of slices, a fifth of that time each,
+ * and ends after any of them when a client waits for it already.  The size of
+ * a slice follows the rate of the last batch, grows by half at most, and falls
+ * to a fifth when a batch met somebody's lock.  The worker gives up its wait
+ * for a row lock first (lock_timeout).
  *
  * A batch whose rows raise an error is halved until the row is found; that
  * one is left out and kept, the rest goes on, and the step fails at its end.
@@ -26,14 +28,17 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "portability/instr_time.h"
 #include "storage/bufmgr.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -49,6 +54,8 @@
 #include "settings.h"
 #include "sqlgen.h"
 
+#define SLICES 5				/* that a batch is to have */
+#define MAX_SLICES 50
 #define FIRST_ROWS 1000
 #define FIRST_BLOCKS 64
 #define MAX_SIZE 1000000		/* rows or blocks in a batch */
@@ -66,7 +73,9 @@ typedef struct Backfill
 	MigCursor	cursor;
 	MigThrottle throttle;
 	MemoryContext context;		/* of a batch */
-	int			size;			/* rows or blocks of the next batch */
+	int			size;			/* rows or blocks of the next slice */
+	Oid			relid;			/* of the table, as it was at the last look */
+	int			slices;			/* of the batch at hand */
 	int			tries;
 	List	   *bound;			/* upper end of the batch at hand */
 	int64		scanned;		/* keys passed in this run, for progress */
@@ -218,6 +227,7 @@ estimate_total(Backfill *b)
 	Relation	rel;
 
 	open_relation(b, &rel);
+	b->relid = RelationGetRelid(rel);
 	b->total = by_key(b) ? (rel->rd_rel->reltuples < 0 ? -1 : (int64) rel->rd_rel->reltuples) :
 		atol(linitial(b->cursor.upper));
 	relation_close(rel, AccessShareLock);
@@ -321,18 +331,66 @@ at_end(const Backfill *b)
 		(b->cursor.lower != NIL && equal_texts(b->cursor.lower, b->cursor.upper));
 }
 
+/*
+ * Does anybody wait for a row that we have changed, or for the table?  A
+ * transaction's lock on its own id is never fast-path, as LockHasWaiters()
+ * wants it.  The locks of a table are counted only once somebody wants a
+ * strong one; then ours and his are two at least.
+ */
+static bool
+somebody_waits(const Backfill *b)
+{
+	TransactionId xid = GetTopTransactionIdIfAny();
+	LOCKTAG		tag;
+
+	if (!TransactionIdIsValid(xid))
+		return false;
+	SET_LOCKTAG_TRANSACTION(tag, xid);
+	if (LockHasWaiters(&tag, ExclusiveLock, false))
+		return true;
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, b->relid);
+	return LockWaiterCount(&tag) > 1;
+}
+
+static double
+elapsed_ms(instr_time since)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, since);
+	return INSTR_TIME_GET_MILLISEC(now);
+}
+
+/* The next slice would make the batch too long, or there is a reason to end it here. */
+static bool
+is_enough(const Backfill *b, instr_time start, int slices)
+{
+	double		ms = elapsed_ms(start);
+
+	return at_end(b) || slices >= MAX_SLICES || b->ceiling > 0 || ms + ms / slices > mig_batch_time || somebody_waits(b);
+}
+
 static void
-key_batch(Backfill *b)
+key_slice(Backfill *b)
 {
 	int			changed;
 
-	begin_batch(b);
 	find_bound(b);
 	changed = change(b);
 	b->cursor.rows += changed;
 	b->changed += changed;
 	advance(b, b->bound);
 	b->scanned += b->size;
+}
+
+static void
+key_batch(Backfill *b, instr_time start)
+{
+	begin_batch(b);
+	do
+		key_slice(b);
+	while (!is_enough(b, start, ++b->slices));
 	end_batch(b, b->total < 0 ? b->scanned : Min(b->scanned, b->total), "rows");
 }
 
@@ -356,26 +414,34 @@ has_new_file(Backfill *b)
 	return other;
 }
 
-static void
-block_batch(Backfill *b)
+static uint32
+block_slice(Backfill *b)
 {
-	uint32		from,
-				end,
-				to;
+	uint32		from = strtoul(linitial(b->cursor.lower), NULL, 10);
+	uint32		end = strtoul(linitial(b->cursor.upper), NULL, 10);
+	uint32		to = Min(from + b->size, end);
 	int			changed;
 
-	begin_batch(b);
-	if (has_new_file(b))
-		end_of_blocks(b);
-	from = strtoul(linitial(b->cursor.lower), NULL, 10);
-	end = strtoul(linitial(b->cursor.upper), NULL, 10);
-	to = Min(from + b->size, end);
 	changed = execute(b, b->step->command, list_concat(tid_text(from), tid_text(to)), false);
 	b->cursor.rows += changed;
 	b->cursor.pass_changed += changed;
 	b->changed += changed;
 	advance(b, list_make1(psprintf("%u", to)));
-	end_batch(b, to, "blocks");
+	return to;
+}
+
+static void
+block_batch(Backfill *b, instr_time start)
+{
+	uint32		done;
+
+	begin_batch(b);
+	if (has_new_file(b))
+		end_of_blocks(b);
+	do
+		done = block_slice(b);
+	while (!is_enough(b, start, ++b->slices));
+	end_batch(b, done, "blocks");
 }
 
 /* --- batches that fail --- */
@@ -438,20 +504,21 @@ recover_batch(Backfill *b, ErrorData *edata)
 	}
 	if (!is_of_data(edata) || !by_key(b))
 		ReThrowError(edata);
-	if (b->size > 1)
+	if (b->slices == 0 && b->size == 1)
+		leave_out(b, edata);
+	else
 	{
-		b->size /= 2;
+		/* nearer to the row: one slice a batch from here, of half the size if it was the first */
+		b->size = b->slices > 0 ? b->size : b->size / 2;
 		b->ceiling = b->size;
 	}
-	else
-		leave_out(b, edata);
 }
 
-/* As much as fits into batch_time, by what the last one took; it grows by half at most. */
+/* A slice that takes its share of batch_time, by what those of the last batch took. */
 static void
 adapt(Backfill *b, double ms)
 {
-	double		fits = b->size * mig_batch_time / Max(ms, 0.1);
+	double		fits = b->size * ((double) mig_batch_time / SLICES) / Max(ms / Max(b->slices, 1), 0.1);
 
 	b->tries = 0;
 	b->size = Max(1, (int) Min(Min(fits, b->size * MAX_GROWTH + 1), MAX_SIZE));
@@ -469,9 +536,9 @@ one_batch(Backfill *b)
 {
 	MigCursor	before = b->cursor;
 	ErrorData  *volatile edata = NULL;
-	instr_time	start,
-				end;
+	instr_time	start;
 
+	b->slices = 0;
 	MemoryContextReset(b->context);
 	MemoryContextSwitchTo(b->context);
 	before.lower = copy_texts(b->cursor.lower);
@@ -479,9 +546,9 @@ one_batch(Backfill *b)
 	PG_TRY();
 	{
 		if (by_key(b))
-			key_batch(b);
+			key_batch(b, start);
 		else
-			block_batch(b);
+			block_batch(b, start);
 	}
 	PG_CATCH();
 	{
@@ -493,12 +560,10 @@ one_batch(Backfill *b)
 		advance(b, before.lower);
 	}
 	PG_END_TRY();
-	INSTR_TIME_SET_CURRENT(end);
-	INSTR_TIME_SUBTRACT(end, start);
 	if (edata)
 		recover_batch(b, edata);
 	else
-		adapt(b, INSTR_TIME_GET_MILLISEC(end));
+		adapt(b, elapsed_ms(start));
 	MemoryContextSwitchTo(b->run->context);
 }
 

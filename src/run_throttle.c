@@ -78,6 +78,8 @@ reason_to_wait(MigThrottle *throttle, const char *table, const char **detail)
 	mig_exec_begin();
 	if ((*detail = mig_watch_replica_lag(mig_max_replica_lag, mig_ignore_replicas)) != NULL)
 		type = "replica";
+	else if ((*detail = mig_watch_slot(mig_max_slot_wal, &throttle->start_lsn)) != NULL)
+		type = "slot";
 	else if ((*detail = mig_watch_vacuum_of(table)) != NULL)
 		type = "vacuum";
 	mig_exec_commit();
