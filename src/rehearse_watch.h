@@ -4,7 +4,7 @@
  *	  What a rehearsal does to the relations that were there before: locks,
  *	  scans, new files; and for how long it may lock out writers.
  *
- * Layer 3, for rehearse.c alone.
+ * Layer 3, for rehearse*.c alone.
  *
  *-------------------------------------------------------------------------
  */
