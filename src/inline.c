@@ -9,8 +9,8 @@
  * a transaction is refused for all of them before the first begins.
  *
  * Locks: the row of each migration, which keeps workers from running it
- * meanwhile; what steps lock stays locked until COMMIT, of which a WARNING
- * tells.
+ * meanwhile; those of its steps, by the ladder, which stay until COMMIT, as a
+ * WARNING says.
  *
  *-------------------------------------------------------------------------
  */
@@ -113,16 +113,40 @@ step_context(void *arg)
 		errcontext("migration %s", run->version);
 }
 
+static bool
+is_to_be_done(const MigRun *run, const MigStep *step)
+{
+	return strcmp(step->state, "done") != 0 && mig_run_in_scope(run, step);
+}
+
+/* All the locks of a migration, before any of its work. */
+static void
+take_locks(MigRun *run)
+{
+	MigLadder	ladder = {.stall_limit = mig_stall_limit, .patience = mig_lock_retry_for};
+	List	   *locks = NIL;
+	ListCell   *lc;
+
+	foreach(lc, run->plan->steps)
+		if (is_to_be_done(run, lfirst(lc)))
+			locks = list_concat(locks, ((MigStep *) lfirst(lc))->locks);
+	if (!mig_ladder_take(locks, &ladder))
+		mig_ladder_raise(&ladder);
+	run->stalled_ms += ladder.stalled_ms;
+	run->waited_ms += ladder.waited_ms;
+}
+
 static void
 run_plan(MigRun *run)
 {
 	ListCell   *lc;
 
 	check_plan(run->migration, run->plan);
+	take_locks(run);
 	foreach(lc, run->plan->steps)
 	{
 		run->current = lfirst(lc);
-		if (strcmp(run->current->state, "done") == 0 || !mig_run_in_scope(run, run->current))
+		if (!is_to_be_done(run, run->current))
 			continue;
 		exec_step(run->migration, run->current);
 		mig_run_record_done(run, run->current);

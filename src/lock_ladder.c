@@ -475,27 +475,30 @@ mig_ladder_take(List *locks, MigLadder *ladder)
 
 static Oid	awaited_relid = InvalidOid;
 static LOCKMODE awaited_mode = NoLock;
+static bool waits_are_logged = false;
 static emit_log_hook_type next_log_hook = NULL;
 
 /*
- * The server says that this process is still waiting for a lock (ProcSleep):
- * remember for which, as nobody can tell any more once lock_timeout has
- * become an error (ProcessInterrupts calls LockErrorCleanup first).  It is
- * our own message, not one for the log.
+ * log_lock_waits has the server say that this process is still waiting for a
+ * lock (ProcSleep): remember for which, as nobody can tell any more once
+ * lock_timeout has become an error (ProcessInterrupts calls LockErrorCleanup
+ * first).  The log gets these messages only if it is to have them anyway.
  */
 static void
 note_lock_wait(ErrorData *edata)
 {
 	LOCK	   *lock = MyProc ? MyProc->waitLock : NULL;
 
-	if (edata->elevel == LOG && lock != NULL)
+	if (edata->elevel == LOG && edata->message_id &&
+		strncmp(edata->message_id, "process %d ", strlen("process %d ")) == 0)
 	{
-		if (lock->tag.locktag_type == LOCKTAG_RELATION)
+		if (lock != NULL && lock->tag.locktag_type == LOCKTAG_RELATION)
 		{
 			awaited_relid = lock->tag.locktag_field2;
 			awaited_mode = MyProc->waitLockMode;
 		}
-		edata->output_to_server = false;
+		if (!waits_are_logged)
+			edata->output_to_server = false;
 	}
 	if (next_log_hook)
 		next_log_hook(edata);
@@ -513,6 +516,7 @@ mig_lock_bound_statements(int stall_limit)
 		hooked = true;
 	}
 	awaited_relid = InvalidOid;
+	waits_are_logged = log_lock_waits;
 	set_for("lock_timeout", stall_limit, GUC_ACTION_LOCAL);
 	set_for("deadlock_timeout", Max(1, stall_limit / 3), GUC_ACTION_LOCAL);
 	set_for("log_lock_waits", 1, GUC_ACTION_LOCAL);

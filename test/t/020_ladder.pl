@@ -174,6 +174,34 @@ SELECT migrate.register('4', 'ALTER TABLE v ADD COLUMN b int');
 	$session->quit;
 }
 
+# --- inside the caller's transaction, by the same rules ---
+{
+	my $session = Session->new($node);
+	my $other = Session->new($node);
+	my $reader = old_transaction('SELECT count(*) FROM t');
+
+	sql(q(SELECT migrate.register('6.1', 'ALTER TABLE t ADD COLUMN f1 int')));
+	$session->query(q(SET migrate.lock_retry_for = '200ms'; BEGIN; CALL migrate.apply()));
+	like($session->errors, qr/ERROR:  55P03: .*pid $reader->{pid} \(old one.*CONTEXT:  migration 6\.1/s, 'the holder is named');
+	$session->query('ROLLBACK; RESET migrate.lock_retry_for');
+	$session->start('BEGIN; CALL migrate.apply()');
+	$other->query(q(
+SET lock_timeout = '1ms';
+DO $$BEGIN
+	FOR i IN 1..300 LOOP
+		PERFORM count(*) FROM t;
+		COMMIT;
+	END LOOP;
+END$$));
+	is($other->errors, '', 'nobody waits behind the caller');
+	$reader->query('COMMIT');
+	$session->finish;
+	unlike($session->errors, qr/ERROR/, 'it goes on once the reader has gone');
+	$session->query('COMMIT');
+	is(has_column('t', 'f1'), '1', 'and what it did is there after COMMIT');
+	$_->quit foreach $reader, $other, $session;
+}
+
 # --- who may not change a table cannot block it ---
 {
 	sql(q(
