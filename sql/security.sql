@@ -18,6 +18,7 @@ CREATE TABLE caught (who text, what text);
 GRANT ALL ON caught TO PUBLIC;
 CREATE TABLE victim (id int PRIMARY KEY, a int);
 INSERT INTO victim VALUES (1, 1);
+CREATE INDEX victim_both ON victim (id, a);
 ALTER TABLE victim OWNER TO regress_victim;
 
 -- ---------------------------------------------------------------------------
@@ -61,7 +62,7 @@ INSERT INTO attack (sql) VALUES
 	('DROP TABLE victim'),
 	('UPDATE victim SET a = 2'),
 	('CREATE INDEX CONCURRENTLY victim_a ON victim (a)'),
-	('DROP INDEX CONCURRENTLY victim_pkey'),
+	('DROP INDEX CONCURRENTLY victim_both'),
 	('REINDEX TABLE victim'),
 	('DROP EXTENSION migrate'),
 	('DELETE FROM migrate_internal.migration'),
