@@ -186,12 +186,27 @@ past_tense(const MigRequest *request)
 	return "applied";
 }
 
+int64
+mig_serve_stalled(const MigRequest *request)
+{
+	int64		stalled = 0;
+	ListCell   *lc;
+
+	foreach(lc, request->done)
+	{
+		Migration  *m = mig_catalog_get(lfirst(lc), false);
+
+		if (m)
+			stalled += mig_run_stalled(m->run);
+	}
+	return stalled;
+}
+
 char *
 mig_serve_summary(const MigRequest *request)
 {
 	StringInfoData buf;
 	List	   *expanded = NIL;
-	int64		stalled = 0;
 	int			n = list_length(request->done);
 	ListCell   *lc;
 
@@ -202,7 +217,6 @@ mig_serve_summary(const MigRequest *request)
 
 		if (m == NULL)
 			continue;
-		stalled += mig_run_stalled(m->run);
 		if (m->state == MIG_EXPANDED)
 			expanded = lappend(expanded, m->version);
 	}
@@ -223,8 +237,6 @@ mig_serve_summary(const MigRequest *request)
 						 list_length(expanded) == 1 ? " is" : " are",
 						 list_length(expanded) == 1 ? quote_literal_cstr(linitial(expanded)) : "'all'");
 	}
-	if (n > 0 && stalled > 0)
-		appendStringInfo(&buf, "; somebody could have waited for us for " INT64_FORMAT " ms in all", stalled);
 	return buf.data;
 }
 

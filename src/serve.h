@@ -28,6 +28,9 @@ extern MigDirection mig_serve_direction(const MigRequest *request);
  */
 extern void mig_serve_judge(MigGraph *graph, MigRequest *request, List *targets);
 
+/* For how long, in ms, somebody could have waited for what the request has done. */
+extern int64 mig_serve_stalled(const MigRequest *request);
+
 /* The last line: what happened, what to do next. */
 extern char *mig_serve_summary(const MigRequest *request);
 

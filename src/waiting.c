@@ -29,6 +29,7 @@
 #include "utils/wait_event.h"
 
 #include "lock.h"
+#include "serve.h"
 #include "waiting.h"
 
 #define POLL_MS 200
@@ -223,6 +224,17 @@ sleep_without_snapshot(void)
 	ResetLatch(MyLatch);
 }
 
+static void
+tell_stalled(const MigRequest *request)
+{
+	int64		stalled = mig_serve_stalled(request);
+
+	if (stalled > 0)
+		ereport(NOTICE,
+				(errmsg("somebody could have waited for us for %lld ms in all", (long long) stalled)));
+	SPI_commit();
+}
+
 char *
 mig_wait_for_request(int64 id, BackgroundWorkerHandle *handle, int64 timeout_ms)
 {
@@ -258,6 +270,8 @@ mig_wait_for_request(int64 id, BackgroundWorkerHandle *handle, int64 timeout_ms)
 					 errdetail("The work goes on in the background.")));
 		sleep_without_snapshot();
 	}
+	if (request)
+		tell_stalled(request);
 	if (request && request->error)
 		mig_raise(request->error);
 	return request && request->result ? pstrdup(request->result) : pstrdup("nothing to do");
