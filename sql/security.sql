@@ -94,9 +94,14 @@ SELECT * FROM caught;
 -- ---------------------------------------------------------------------------
 -- What runs later than the statement that leaves it behind
 -- ---------------------------------------------------------------------------
+CREATE SEQUENCE public.alarm;	-- stays, though all else be rolled back
+GRANT ALL ON SEQUENCE alarm TO PUBLIC;
 CREATE FUNCTION public.trap(what text) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO public.caught VALUES (current_user, what);
+	IF current_user NOT IN ('regress_mallory', 'regress_eve') THEN
+		PERFORM pg_catalog.nextval('public.alarm');
+	END IF;
 	RETURN 1;
 END $$;
 CREATE FUNCTION public.trap_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -219,6 +224,29 @@ SELECT count(*) > 0 AS planned FROM migrate.plan('bait', 'rollback');
 CALL migrate.rollback('bait', lose_data => true);
 SELECT count(*) AS caught_others FROM caught WHERE who <> 'regress_mallory';
 TRUNCATE caught;
+
+-- ... nor must a rehearsal, in which it does run
+SET ROLE regress_mallory;
+CREATE TABLE public.rehearsed (id int);
+SELECT migrate.register('rehearsed 1', $$
+	SELECT public.trap('rehearsed');
+	CREATE CONSTRAINT TRIGGER later AFTER INSERT ON public.rehearsed DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.trap_trigger('rehearsed');
+	INSERT INTO public.rehearsed VALUES (1);
+$$, 'DROP TRIGGER later ON public.rehearsed; SELECT public.trap(''rehearsed'')', verify => 'SELECT public.trap(''rehearsed'') = 1', requires => '{}');
+SELECT migrate.register('rehearsed 2', 'RESET ROLE; SELECT public.trap(''rehearsed'')', requires => '{}');
+SELECT migrate.register('rehearsed 3', 'SET SESSION AUTHORIZATION DEFAULT; SELECT public.trap(''rehearsed'')', requires => '{}');
+SELECT migrate.register('rehearsed 4', 'DO $$BEGIN PERFORM set_config(''role'', ''none'', false); PERFORM public.trap(''rehearsed''); END$$', requires => '{}');
+SELECT migrate.register('rehearsed 5', 'ALTER ROLE CURRENT_USER SUPERUSER; SELECT public.trap(''rehearsed'')', requires => '{}');
+RESET ROLE;
+SELECT count(*) > 0 AS rehearsed FROM migrate.rehearse('rehearsed 1');
+SELECT count(*) > 0 AS rehearsed FROM migrate.rehearse('rehearsed 2');
+SELECT count(*) > 0 AS rehearsed FROM migrate.rehearse('rehearsed 3');
+SELECT count(*) > 0 AS rehearsed FROM migrate.rehearse('rehearsed 4');
+SELECT count(*) > 0 AS rehearsed FROM migrate.rehearse('rehearsed 5');
+SELECT current_user = session_user AS still_me, is_called AS alarm FROM alarm;
+SET ROLE regress_eve;
+SELECT migrate.rehearse('rehearsed 1');
+RESET ROLE;
 
 -- ---------------------------------------------------------------------------
 -- Hostile names in the caller's path
@@ -361,7 +389,10 @@ CREATE SCHEMA migrate_internal AUTHORIZATION regress_mallory;
 CREATE EXTENSION migrate;
 DROP SCHEMA migrate_internal;
 
+-- nobody but its owner has ever run it, whatever became of what it wrote
+SELECT is_called AS alarm FROM alarm;
 DROP TABLE victim, attack, caught;
+DROP SEQUENCE alarm;
 DROP OWNED BY regress_mallory, regress_eve, regress_victim CASCADE;
 DROP FUNCTION trap, trap_trigger;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
