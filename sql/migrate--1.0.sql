@@ -329,6 +329,12 @@ CREATE FUNCTION migrate.rehearse(version text, max_lock interval DEFAULT '200ms'
 COMMENT ON FUNCTION migrate.rehearse(text, interval)
 	IS 'run up, verify and down of a pending migration, as its owner, and roll all of it back; a row a step (direction up, verify, down), at last one (schema) that says whether down restored the schema exactly; ok: true, false, or null for what had to be left out; locks, scans, rewrites: what was really done to relations that were there before; gives up when a lock that blocks writes on one of them has been held for max_lock; what nextval() gave is not taken back';
 
+CREATE FUNCTION migrate.runbook(target text DEFAULT NULL, action text DEFAULT 'apply', costs boolean DEFAULT true)
+	RETURNS text LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_runbook_text';
+COMMENT ON FUNCTION migrate.runbook(text, text, boolean)
+	IS 'one Markdown document for a change request: what is done, in which order, with which locks, how to watch, stop and go back, and what to do afterwards; costs: with sizes, estimates and the result of preflight, without it nothing changes from day to day; errors as plan';
+
 
 -- ---------------------------------------------------------------------------
 -- Do

@@ -19,11 +19,14 @@
 #include "catalog.h"
 #include "graph.h"
 #include "preflight.h"
+#include "preview.h"
 #include "rehearse.h"
+#include "runbook.h"
 #include "session.h"
 
 PG_FUNCTION_INFO_V1(mig_preflight_rows);
 PG_FUNCTION_INFO_V1(mig_rehearse_rows);
+PG_FUNCTION_INFO_V1(mig_runbook_text);
 
 #define PREFLIGHT_COLUMNS 4
 #define REHEARSE_COLUMNS 14
@@ -184,4 +187,23 @@ mig_rehearse_rows(PG_FUNCTION_ARGS)
 	foreach(lc, rows)
 		put_rehearsal(rsinfo, lfirst(lc));
 	return (Datum) 0;
+}
+
+/*
+ * migrate.runbook(target text, action text, costs boolean) returns text
+ *
+ * Errors as plan() has them.
+ */
+Datum
+mig_runbook_text(PG_FUNCTION_ARGS)
+{
+	const char *target = text_argument(fcinfo, 0);
+	const char *action = needed_argument(fcinfo, 1, "action");
+	bool		costs = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
+	List	   *migrations = mig_preview_targets(target, action);
+	ListCell   *lc;
+
+	foreach(lc, migrations)
+		mig_check_right(lfirst(lc), NULL);
+	PG_RETURN_TEXT_P(cstring_to_text(mig_runbook(mig_preview(migrations, action), target, action, costs)));
 }

@@ -149,6 +149,13 @@ command_of(const MigStep *step, MigRehearsal *row)
 {
 	const char *plain;
 
+	if (step->kind == MIG_STEP_BACKFILL)
+	{
+		if (is_small(step))
+			return step->batches->whole;
+		mig_rehearse_leave_out(row, "left out: it cannot be carried out in batches in one transaction, and its table is not small");
+		return NULL;
+	}
 	if (!step->alone)
 		return step->command;
 	switch (step->kind)
@@ -220,14 +227,23 @@ execute(MigRehearsing *r, void *arg)
 	}
 }
 
+static Node *
+node_of(const char *command)
+{
+	return linitial_node(RawStmt, raw_parser(command, RAW_PARSE_DEFAULT))->stmt;
+}
+
+static bool
+changes_rows(const Node *node)
+{
+	return IsA(node, UpdateStmt) || IsA(node, DeleteStmt) || IsA(node, MergeStmt);
+}
+
 /* Is the statement itself a utility command, that passes the hook? */
 static bool
-is_utility(const char *command)
+is_utility(const Node *node)
 {
-	Node	   *node = linitial_node(RawStmt, raw_parser(command, RAW_PARSE_DEFAULT))->stmt;
-
-	return !(IsA(node, SelectStmt) || IsA(node, InsertStmt) || IsA(node, UpdateStmt) ||
-			 IsA(node, DeleteStmt) || IsA(node, MergeStmt));
+	return !(IsA(node, SelectStmt) || IsA(node, InsertStmt) || changes_rows(node));
 }
 
 /* The relation of a lock that the step will have to ask for; InvalidOid: it was not there before. */
@@ -239,13 +255,15 @@ foreseen(const MigRehearsing *r, const MigLock *lock)
 	return OidIsValid(relid) && mig_rehearse_was_there(&r->watch, relid) ? relid : InvalidOid;
 }
 
+/* Out of a table, or out of the rows that it changes. */
 static bool
-will_lock_out_writers(const MigRehearsing *r, const MigStep *step)
+will_lock_out_writers(const MigRehearsing *r, const MigStep *step, const Node *node)
 {
+	LOCKMODE	weakest = changes_rows(node) ? RowExclusiveLock : ShareLock;
 	ListCell   *lc;
 
 	foreach(lc, step->locks)
-		if (((MigLock *) lfirst(lc))->mode >= ShareLock && OidIsValid(foreseen(r, lfirst(lc))))
+		if (((MigLock *) lfirst(lc))->mode >= weakest && OidIsValid(foreseen(r, lfirst(lc))))
 			return true;
 	return false;
 }
@@ -363,12 +381,14 @@ mig_rehearse_step(MigRehearsing *r, MigStep *step, const char *direction)
 	MigRehearsal *row = mig_rehearse_add_step(r, direction, step);
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCK_PATIENCE_MS);
 	Attempt		attempt = {step, command_of(step, row), row};
+	Node	   *node;
 	ErrorData  *error;
 
 	if (attempt.command == NULL)
 		return;
 	row->command = attempt.command;
-	r->watch.own_levels = is_utility(attempt.command) ? 1 : 0;
+	node = node_of(attempt.command);
+	r->watch.own_levels = is_utility(node) ? 1 : 0;
 	for (;;)
 	{
 		bool		held = r->watch.held_since != 0;
@@ -379,7 +399,8 @@ mig_rehearse_step(MigRehearsing *r, MigStep *step, const char *direction)
 			r->stopped = psprintf("step %d of %s did not get its locks", step->step, direction);
 			return;
 		}
-		if (will_lock_out_writers(r, step))
+		r->watch.step_began = GetCurrentTimestamp();
+		if (will_lock_out_writers(r, step, node))
 			mig_rehearse_hold(&r->watch);
 		r->watch.depth = 0;
 		error = mig_rehearse_try(r, execute, &attempt, true);

@@ -42,8 +42,8 @@
 #include "rehearse_watch.h"
 #include "words.h"
 
-/* Modes that a writer cannot share, from ShareLock on. */
-#define LOCKS_OUT_WRITERS(mode) ((mode) >= ShareLock)
+/* Modes that a writer cannot share are those from ShareLock on. */
+#define BLOCKING_MODES (~(LOCKMASK) (LOCKBIT_ON(ShareLock) - 1))
 
 typedef struct Watched
 {
@@ -52,6 +52,9 @@ typedef struct Watched
 	char		relkind;
 	Oid			filenode;
 	int64		scans;
+	int64		changes;		/* rows updated or deleted */
+	bool		rows_locked;
+	LOCKMASK	now;			/* while looking */
 	LOCKMASK	held;
 	LOCKMASK	before;			/* by the caller's transaction: his own affair */
 } Watched;
@@ -79,13 +82,19 @@ end_of_time(void)
 	SetLatch(MyLatch);
 }
 
-void
-mig_rehearse_hold(MigRehearseWatch *watch)
+static void
+hold_since(MigRehearseWatch *watch, TimestampTz since)
 {
 	if (watch->held_since != 0)
 		return;
-	watch->held_since = GetCurrentTimestamp();
+	watch->held_since = since;
 	enable_timeout_at(timer, TimestampTzPlusMilliseconds(watch->held_since, watch->max_lock));
+}
+
+void
+mig_rehearse_hold(MigRehearseWatch *watch)
+{
+	hold_since(watch, GetCurrentTimestamp());
 }
 
 void
@@ -188,6 +197,13 @@ scans_of(Oid relid)
 	return DatumGetInt64(OidFunctionCall1(F_PG_STAT_GET_XACT_NUMSCANS, ObjectIdGetDatum(relid)));
 }
 
+static int64
+changes_of(Oid relid)
+{
+	return DatumGetInt64(OidFunctionCall1(F_PG_STAT_GET_XACT_TUPLES_UPDATED, ObjectIdGetDatum(relid))) +
+		DatumGetInt64(OidFunctionCall1(F_PG_STAT_GET_XACT_TUPLES_DELETED, ObjectIdGetDatum(relid)));
+}
+
 static HTAB *
 make_set(const char *name, Size entry)
 {
@@ -220,7 +236,9 @@ find_relations(MigRehearseWatch *watch)
 		watched->relkind = form->relkind;
 		watched->filenode = form->relfilenode;
 		watched->scans = scans_of(form->oid);
-		watched->held = watched->before = 0;
+		watched->changes = changes_of(form->oid);
+		watched->rows_locked = false;
+		watched->now = watched->held = watched->before = 0;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -294,6 +312,7 @@ look_at(Watched *watched, LOCKMASK mask, MigRehearsal *row)
 	LOCKMODE	mode = strongest(mask & ~watched->held);
 	Oid			filenode = filenode_of(watched->relid);
 	int64		scans = scans_of(watched->relid);
+	int64		changes = changes_of(watched->relid);
 
 	if (mode > strongest(watched->held) && is_worth_telling(watched, mode))
 		row->locks = lappend(row->locks, psprintf("%s %s", watched->name, mig_lock_word(mode)));
@@ -310,15 +329,30 @@ look_at(Watched *watched, LOCKMASK mask, MigRehearsal *row)
 		row->scans = true;
 		add_note(row, "scans", watched->name);
 	}
+	watched->rows_locked |= changes > watched->changes;
+	watched->changes = changes;
 	watched->scans = scans;
 	watched->held = mask;
 }
 
-void
-mig_rehearse_look(MigRehearseWatch *watch, MigRehearsal *row)
+static int
+by_relid(const ListCell *a, const ListCell *b)
+{
+	Oid			x = ((Watched *) lfirst(a))->relid;
+	Oid			y = ((Watched *) lfirst(b))->relid;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The relations that we have locked now (list of Watched, by OID).  One may
+ * have two entries, as weak locks can take the fast path.
+ */
+static List *
+locked_now(MigRehearseWatch *watch)
 {
 	LockData   *locks = GetLockStatusData();
-	bool		locked_out = false;
+	List	   *result = NIL;
 
 	for (int i = 0; i < locks->nelements; i++)
 	{
@@ -333,12 +367,31 @@ mig_rehearse_look(MigRehearseWatch *watch, MigRehearsal *row)
 		watched = hash_search(watch->relations, &relid, HASH_FIND, NULL);
 		if (watched == NULL)
 			continue;
-		locked_out |= LOCKS_OUT_WRITERS(strongest(lock->holdMask & ~watched->before));
+		if (watched->now == 0)
+			result = lappend(result, watched);
+		watched->now |= lock->holdMask;
+	}
+	list_sort(result, by_relid);
+	return result;
+}
+
+void
+mig_rehearse_look(MigRehearseWatch *watch, MigRehearsal *row)
+{
+	bool		locked_out = false;
+	ListCell   *lc;
+
+	foreach(lc, locked_now(watch))
+	{
+		Watched    *watched = lfirst(lc);
+
 		if (row)
-			look_at(watched, lock->holdMask, row);
+			look_at(watched, watched->now, row);
+		locked_out |= watched->rows_locked || (watched->now & ~watched->before & BLOCKING_MODES);
+		watched->now = 0;
 	}
 	if (locked_out)
-		mig_rehearse_hold(watch);
+		hold_since(watch, watch->step_began);
 	else
 		mig_rehearse_release(watch);
 }
@@ -352,7 +405,10 @@ mig_rehearse_rolled_back(MigRehearseWatch *watch)
 
 	hash_seq_init(&status, watch->relations);
 	while ((watched = hash_seq_search(&status)) != NULL)
+	{
 		watched->held = watched->before;
+		watched->rows_locked = false;
+	}
 	mig_rehearse_look(watch, &nobody);
 }
 
@@ -366,7 +422,7 @@ mig_rehearse_held(const MigRehearseWatch *watch)
 	initStringInfo(&buf);
 	hash_seq_init(&status, watch->relations);
 	while ((watched = hash_seq_search(&status)) != NULL)
-		if (LOCKS_OUT_WRITERS(strongest(watched->held & ~watched->before)) &&
+		if ((watched->rows_locked || (watched->held & ~watched->before & BLOCKING_MODES)) &&
 			watched->relkind != RELKIND_INDEX && watched->relkind != RELKIND_PARTITIONED_INDEX)
 			appendStringInfo(&buf, "%s%s", buf.len ? ", " : "", watched->name);
 	return buf.len ? buf.data : NULL;
@@ -441,6 +497,7 @@ mig_rehearse_watch_begin(MigRehearseWatch *watch, int max_lock)
 	watch->held_since = 0;
 	watch->depth = 0;
 	watch->own_levels = 0;
+	watch->step_began = GetCurrentTimestamp();
 	find_relations(watch);
 	watch->touched = make_set("relations touched", sizeof(Oid));
 	watch->all_touched = false;
@@ -458,7 +515,10 @@ mig_rehearse_watch_begin(MigRehearseWatch *watch, int max_lock)
 	mig_rehearse_release(watch);
 	hash_seq_init(&status, watch->relations);
 	while ((watched = hash_seq_search(&status)) != NULL)
+	{
 		watched->before = watched->held;
+		watched->rows_locked = false;
+	}
 }
 
 void

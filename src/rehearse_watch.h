@@ -24,6 +24,7 @@ typedef struct MigRehearseWatch
 	List	   *advisory;		/* advisory locks that the session had before */
 	int			max_lock;		/* ms */
 	TimestampTz held_since;		/* writers are locked out since then; 0: they are not */
+	TimestampTz step_began;		/* the one that is at work */
 	int			own_levels;		/* utility statements that are the step itself: 0 or 1 */
 	int			depth;			/* of utility statements at work */
 } MigRehearseWatch;
