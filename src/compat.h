@@ -337,6 +337,26 @@ mig_has_returning(Node *node)
 #endif
 }
 
+/* The name of a NOT NULL that is there and has not been validated, or NULL. */
+static inline char *
+mig_not_null_name(Oid relid, AttrNumber column)
+{
+#if PG_VERSION_NUM >= 180000
+	HeapTuple	tuple = findNotNullConstraintAttnum(relid, column);
+
+	if (HeapTupleIsValid(tuple) && !((Form_pg_constraint) GETSTRUCT(tuple))->convalidated)
+		return pstrdup(NameStr(((Form_pg_constraint) GETSTRUCT(tuple))->conname));
+#endif
+	return NULL;
+}
+
+/* 18: a foreign key of a partitioned table may be NOT VALID (commit b663b9436e75) */
+#if PG_VERSION_NUM >= 180000
+#define MIG_HAS_PARTITIONED_FK_NOT_VALID true
+#else
+#define MIG_HAS_PARTITIONED_FK_NOT_VALID false
+#endif
+
 /* 18: temporal keys (commit fc0438b4e805) */
 static inline bool
 mig_constraint_without_overlaps(const Constraint *con)

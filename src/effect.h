@@ -53,4 +53,13 @@ typedef struct MigEffect
 	char	   *note;			/* or NULL */
 } MigEffect;
 
+/* May an expression yield another value for each row?  By what its functions say. */
+extern bool mig_effect_volatile(Node *raw_expr);
+
+/* Has a domain, or one that it is made from, a constraint? */
+extern bool mig_effect_domain_is_constrained(Oid typid);
+
+/* Is there a default of a type, another value for each row? */
+extern bool mig_effect_type_default_is_volatile(Oid typid);
+
 #endif							/* MIGRATE_EFFECT_H */

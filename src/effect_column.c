@@ -110,8 +110,8 @@ is_serial(TypeName *type)
 }
 
 /* DomainHasConstraints() would plan the constraints' expressions. */
-static bool
-domain_is_constrained(Oid typid)
+bool
+mig_effect_domain_is_constrained(Oid typid)
 {
 	while (get_typtype(typid) == TYPTYPE_DOMAIN)
 	{
@@ -139,6 +139,12 @@ domain_is_constrained(Oid typid)
 		typid = base;
 	}
 	return false;
+}
+
+bool
+mig_effect_type_default_is_volatile(Oid typid)
+{
+	return contain_volatile_functions(get_typdefault(typid));
 }
 
 /* The type's OID; InvalidOid when it is not there (yet). */
@@ -175,9 +181,9 @@ judge_new_type(MigEffect *effect, TypeName *type, bool has_default)
 	if (!OidIsValid(typid) || get_typtype(typid) != TYPTYPE_DOMAIN)
 		return;
 	/* a constrained domain is checked row by row, whatever the default */
-	if (domain_is_constrained(typid))
+	if (mig_effect_domain_is_constrained(typid))
 		effect->rewrites = true;
-	else if (!has_default && contain_volatile_functions(get_typdefault(typid)))
+	else if (!has_default && mig_effect_type_default_is_volatile(typid))
 		effect->rewrites = true;
 }
 
@@ -265,7 +271,7 @@ rewrites_for(Node *expr, AttrNumber column)
 			expr = (Node *) ((RelabelType *) expr)->arg;
 		else if (IsA(expr, CoerceToDomain))
 		{
-			if (domain_is_constrained(((CoerceToDomain *) expr)->resulttype))
+			if (mig_effect_domain_is_constrained(((CoerceToDomain *) expr)->resulttype))
 				return true;
 			expr = (Node *) ((CoerceToDomain *) expr)->arg;
 		}

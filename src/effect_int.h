@@ -98,8 +98,6 @@ extern void mig_effect_walk(MigWork *work, Node *node);
 /* Does a function of that name do nothing but compute? effect_code.c */
 extern bool mig_effect_harmless(List *funcname);
 
-/* May an expression yield another value for each row?  By what its functions say; effect_column.c. */
-extern bool mig_effect_volatile(Node *raw_expr);
 
 /* A foreign key of a table: lock what it refers to; effect_table.c. */
 extern void mig_effect_references(MigWork *work, const MigName *name, Constraint *con);

@@ -57,7 +57,8 @@ typedef enum MigStepKind
 	MIG_STEP_OPAQUE,			/* top level; nobody can tell if it ran */
 	MIG_STEP_LOOK,				/* a query that must find no row */
 	MIG_STEP_VALIDATE,			/* VALIDATE CONSTRAINT; see migrate.on_violation */
-	MIG_STEP_BACKFILL			/* a statement that is carried out in batches */
+	MIG_STEP_BACKFILL,			/* a statement that is carried out in batches */
+	MIG_STEP_FILL				/* the same, of ours: fires no trigger, is narrowed by no policy */
 } MigStepKind;
 
 /*

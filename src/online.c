@@ -66,6 +66,18 @@ mig_part(List **parts, const char *format,...)
 }
 
 void
+mig_part_note(MigPart *part, const char *format,...)
+{
+	va_list		args;
+	char	   *note;
+
+	va_start(args, format);
+	note = format_text(format, &args);
+	va_end(args);
+	part->note = part->note ? psprintf("%s; %s", part->note, note) : note;
+}
+
+void
 mig_part_undo(MigPart *part, const char *format,...)
 {
 	va_list		args;
@@ -76,6 +88,27 @@ mig_part_undo(MigPart *part, const char *format,...)
 	part->undo_given = true;
 }
 
+/* Of all that the statement goes on to: children have files of their own. */
+static int64
+size_of_tree(const MigOnline *online)
+{
+	int64		bytes = online->effect->bytes;
+	ListCell   *lc;
+
+	if (online->name->relkind != RELKIND_RELATION || online->only)
+		return bytes;
+	foreach(lc, mig_relation_children(online->name->relid))
+	{
+		int64		rows,
+					more;
+
+		mig_relation_size(lfirst_oid(lc), mig_relation_text(lfirst_oid(lc)), &rows, &more);
+		if (more > 0)
+			bytes += more;
+	}
+	return bytes;
+}
+
 bool
 mig_online_is_small(const MigOnline *online)
 {
@@ -83,7 +116,7 @@ mig_online_is_small(const MigOnline *online)
 
 	return name == NULL || !OidIsValid(name->relid) || name->created ||
 		online->effect->made_only ||
-		online->effect->bytes <= (int64) mig_small_table * 1024;
+		size_of_tree(online) <= (int64) mig_small_table * 1024;
 }
 
 bool
@@ -99,16 +132,17 @@ mig_online_small_table(Oid relid)
 	return bytes <= (int64) mig_small_table * 1024;
 }
 
-char *
-mig_online_key(const MigOnline *online)
+bool
+mig_online_is_certain(const MigOnline *online)
 {
-	StringInfoData buf;
-	ListCell   *lc;
+	return OidIsValid(online->name->relid) && !online->name->touched &&
+		!mig_overlay_opaque(online->overlay);
+}
 
-	initStringInfo(&buf);
-	foreach(lc, mig_relation_primary_key(online->name->relid))
-		appendStringInfo(&buf, "%s%s", buf.len ? ", " : "", mig_sql_name(strVal(lfirst(lc))));
-	return buf.len ? buf.data : "ctid";
+const char *
+mig_online_altered(const MigOnline *online)
+{
+	return psprintf("ALTER TABLE %s%s", online->only ? "ONLY " : "", online->name->text);
 }
 
 List *
@@ -138,6 +172,7 @@ static List *
 expand_alter(MigOnline *online, AlterTableStmt *stmt)
 {
 	online->name = table_of(online->overlay, stmt->relation);
+	online->only = !stmt->relation->inh;
 	if (is_index(online->name))
 		return mig_online_alter_index(online);
 	if (stmt->objtype != OBJECT_TABLE)
@@ -161,44 +196,109 @@ stays(const MigEffect *effect, Node *node)
 	return effect->place == MIG_TOP_LEVEL && !IsA(node, ReindexStmt) && !IsA(node, IndexStmt);
 }
 
+bool
+mig_online_keeps_rows(Node *node)
+{
+	ListCell   *lc;
+
+	if (IsA(node, CommentStmt) || IsA(node, CreateTrigStmt) || IsA(node, CreateStatsStmt))
+		return true;
+	if (!IsA(node, AlterTableStmt) || ((AlterTableStmt *) node)->objtype != OBJECT_TABLE)
+		return false;
+	foreach(lc, ((AlterTableStmt *) node)->cmds)
+		switch (lfirst_node(AlterTableCmd, lc)->subtype)
+		{
+			case AT_AddConstraint:
+			case AT_AlterConstraint:
+			case AT_ClusterOn:
+			case AT_ColumnDefault:
+			case AT_DropConstraint:
+			case AT_DropNotNull:
+			case AT_ReplicaIdentity:
+			case AT_ResetOptions:
+			case AT_ResetRelOptions:
+			case AT_SetCompression:
+			case AT_SetNotNull:
+			case AT_SetOptions:
+			case AT_SetRelOptions:
+			case AT_SetStatistics:
+			case AT_SetStorage:
+			case AT_ValidateConstraint:
+				break;
+			default:
+				return false;
+		}
+	return true;
+}
+
+/* No way to spare others the wait: at least it is said. */
+static void
+flag(const MigOnline *online)
+{
+	MigEffect  *effect = online->effect;
+	const char *who = effect->lock >= AccessExclusiveLock ? "reads and writes" : "writes";
+	const char *why = effect->rewrites ? "it is rewritten" :
+		effect->builds ? "an index is built" : effect->scans ? "it is read" : NULL;
+
+	if (why == NULL || effect->lock < ShareLock || effect->writes_rows || effect->relation == NULL ||
+		effect->made_only || effect->bytes <= (int64) mig_small_table * 1024)
+		return;
+	effect->note = psprintf("%s%s%s of %s wait while %s: there is no online way",
+							effect->note ? effect->note : "", effect->note ? "; " : "",
+							who, effect->relation, why);
+}
+
+static List *
+expand(MigOnline *online)
+{
+	Node	   *node = online->node;
+
+	switch (nodeTag(node))
+	{
+		case T_AlterTableStmt:
+			return expand_alter(online, (AlterTableStmt *) node);
+		case T_AlterDomainStmt:
+			return mig_online_domain(online);
+		case T_RenameStmt:
+			return expand_rename(online, (RenameStmt *) node);
+		case T_UpdateStmt:
+			online->name = table_of(online->overlay, ((UpdateStmt *) node)->relation);
+			return mig_online_rows(online);
+		case T_DeleteStmt:
+			online->name = table_of(online->overlay, ((DeleteStmt *) node)->relation);
+			return mig_online_rows(online);
+		case T_IndexStmt:
+			online->name = table_of(online->overlay, ((IndexStmt *) node)->relation);
+			return mig_online_create_index(online);
+		case T_DropStmt:
+			return ((DropStmt *) node)->removeType == OBJECT_INDEX ? mig_online_drop_index(online) : NIL;
+		case T_ReindexStmt:
+			return mig_online_reindex(online);
+		case T_RefreshMatViewStmt:
+			online->name = table_of(online->overlay, ((RefreshMatViewStmt *) node)->relation);
+			return mig_online_refresh(online);
+		default:
+			return NIL;
+	}
+}
+
 List *
-mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
+mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 				  const MigOverlay *overlay, const List *statements)
 {
 	MigOnline	online = {0};
-	Node	   *node = stmt->raw->stmt;
+	List	   *parts;
 
-	if (stays(effect, node))
+	if (stays(effect, stmt->raw->stmt))
 		return NIL;
 	online.stmt = stmt;
 	online.effect = effect;
 	online.overlay = overlay;
 	online.statements = statements;
 	online.text = stmt->text;
-	online.node = node;
-	switch (nodeTag(node))
-	{
-		case T_AlterTableStmt:
-			return expand_alter(&online, (AlterTableStmt *) node);
-		case T_RenameStmt:
-			return expand_rename(&online, (RenameStmt *) node);
-		case T_UpdateStmt:
-			online.name = table_of(overlay, ((UpdateStmt *) node)->relation);
-			return mig_online_rows(&online);
-		case T_DeleteStmt:
-			online.name = table_of(overlay, ((DeleteStmt *) node)->relation);
-			return mig_online_rows(&online);
-		case T_IndexStmt:
-			online.name = table_of(overlay, ((IndexStmt *) node)->relation);
-			return mig_online_create_index(&online);
-		case T_DropStmt:
-			return ((DropStmt *) node)->removeType == OBJECT_INDEX ? mig_online_drop_index(&online) : NIL;
-		case T_ReindexStmt:
-			return mig_online_reindex(&online);
-		case T_RefreshMatViewStmt:
-			online.name = table_of(overlay, ((RefreshMatViewStmt *) node)->relation);
-			return mig_online_refresh(&online);
-		default:
-			return NIL;
-	}
+	online.node = stmt->raw->stmt;
+	parts = expand(&online);
+	if (parts == NIL)
+		flag(&online);
+	return parts;
 }

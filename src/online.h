@@ -24,6 +24,7 @@ typedef struct MigPart
 	bool		tightens;		/* changes neither rows nor columns, only what is allowed */
 	bool		spares_scan;	/* an earlier part has proved what the server would look for */
 	bool		breaks;			/* old clients, though its text does not show it */
+	const char *object;			/* what it adds or validates: a failed validation lifts what belongs to it */
 	char	   *relation;		/* that it is about, if classifying cannot tell */
 	const char *violates;		/* see MigStep */
 	MigBatches *batches;		/* see MigStep */
@@ -33,11 +34,17 @@ typedef struct MigPart
 /*
  * The sequence (list of MigPart) that takes the place of a statement, or NIL:
  * it runs as it stands, because it blocks nobody, or what it concerns is
- * small, empty or made by the same migration, or there is no other way.
- * statements: all of the text (of MigStatement), for what comes later.
- * Errors: what the server would raise in any case, with position.
+ * small, empty or made by the same migration, or there is no other way (then
+ * the effect's note says whom it keeps waiting).  Errors: what the server would
+ * raise in any case, with position: 42701 and 42710 for a name that is taken,
+ * 42P16 for a second primary key, 23502 for a column that would be NULL in the
+ * rows that there are.  statements: all of the text (of MigStatement), for what
+ * comes later.
  */
-extern List *mig_online_expand(const MigStatement *stmt, const MigEffect *effect,
+extern List *mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 							   const MigOverlay *overlay, const List *statements);
+
+/* Does a statement change neither rows nor columns, only what is allowed or how it is stored? */
+extern bool mig_online_keeps_rows(Node *node);
 
 #endif							/* MIGRATE_ONLINE_H */

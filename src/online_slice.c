@@ -157,3 +157,113 @@ mig_slice_parentheses(const char *text, const char *word)
 	mig_scan_end(&scan);
 	return result;
 }
+
+/* --- ADD COLUMN --- */
+
+#define ALTER_PREFIX "ALTER TABLE t "
+
+static AlterTableCmd *
+parse_command(const char *sql)
+{
+	List	   *trees = raw_parser(sql, RAW_PARSE_DEFAULT);
+	AlterTableStmt *stmt;
+
+	if (list_length(trees) != 1)
+		return NULL;
+	stmt = (AlterTableStmt *) linitial_node(RawStmt, trees)->stmt;
+	return IsA(stmt, AlterTableStmt) && list_length(stmt->cmds) == 1 ? linitial(stmt->cmds) : NULL;
+}
+
+Constraint *
+mig_slice_constraint(const char *text)
+{
+	AlterTableCmd *cmd = NULL;
+
+	if (text)
+		cmd = parse_command(pg_strncasecmp(text, "ADD", 3) == 0 ? psprintf(ALTER_PREFIX "%s", text) : text);
+	return cmd && cmd->subtype == AT_AddConstraint ? castNode(Constraint, cmd->def) : NULL;
+}
+
+char *
+mig_slice_behind(const char *text, int nth)
+{
+	MigScan		scan;
+	char	   *result = NULL;
+
+	mig_scan_begin(&scan, text);
+	while (result == NULL && mig_scan_next(&scan))
+		if (--nth == 0)
+			result = trimmed(text, scan.start + scan.length, strlen(text));
+	mig_scan_end(&scan);
+	return result;
+}
+
+/* DEFERRABLE and the like belong to the constraint before them. */
+static bool
+is_attribute(const Constraint *con)
+{
+	switch (con->contype)
+	{
+		case CONSTR_NULL:
+		case CONSTR_NOTNULL:
+		case CONSTR_DEFAULT:
+		case CONSTR_IDENTITY:
+		case CONSTR_GENERATED:
+		case CONSTR_CHECK:
+		case CONSTR_PRIMARY:
+		case CONSTR_UNIQUE:
+		case CONSTR_FOREIGN:
+			return false;
+		default:
+			return true;
+	}
+}
+
+static int
+compare_ints(const ListCell *a, const ListCell *b)
+{
+	return lfirst_int(a) - lfirst_int(b);
+}
+
+bool
+mig_slice_column(const char *text, MigColumnText *column)
+{
+	char	   *sql = psprintf(ALTER_PREFIX "%s", text);
+	AlterTableCmd *cmd = parse_command(sql);
+	List	   *places = NIL;	/* where constraints and COLLATE begin */
+	ListCell   *lc;
+
+	memset(column, 0, sizeof(MigColumnText));
+	if (cmd == NULL || cmd->subtype != AT_AddColumn)
+		return false;
+	column->def = castNode(ColumnDef, cmd->def);
+	column->collate = "";
+	foreach(lc, column->def->constraints)
+		if (!is_attribute(lfirst(lc)))
+			places = lappend_int(places, lfirst_node(Constraint, lc)->location);
+	if (column->def->collClause)
+		places = lappend_int(places, column->def->collClause->location);
+	list_sort(places, compare_ints);
+	if (places != NIL && linitial_int(places) <= (int) strlen(ALTER_PREFIX))
+		return false;
+	places = lappend_int(places, strlen(sql));
+	column->head = trimmed(sql, strlen(ALTER_PREFIX), linitial_int(places));
+	foreach(lc, column->def->constraints)
+	{
+		Constraint *con = lfirst_node(Constraint, lc);
+
+		if (is_attribute(con))
+			continue;
+		column->constraints = lappend(column->constraints, con);
+	}
+	for (int i = 0; i + 1 < list_length(places); i++)
+	{
+		char	   *piece = trimmed(sql, list_nth_int(places, i), list_nth_int(places, i + 1));
+
+		if (column->def->collClause && list_nth_int(places, i) == column->def->collClause->location)
+			column->collate = piece;
+		else
+			column->texts = lappend(column->texts, piece);
+	}
+	return list_length(column->texts) == list_length(column->constraints);
+}

@@ -466,29 +466,63 @@ change_schema(MigOverlay *overlay, const MigChange *change, const MigStep *step)
 	}
 }
 
+static Entry *
+object_find(const MigOverlay *overlay, const char *object)
+{
+	char		key[KEY_SIZE];
+
+	make_key(key, "object ", object);
+	return entry_find(overlay, key);
+}
+
 bool
 mig_overlay_made(const MigOverlay *overlay, const char *object)
 {
-	char		key[KEY_SIZE];
 	Entry	   *entry;
 
-	make_key(key, "object ", object);
-	entry = entry_find(overlay, key);
+	entry = object_find(overlay, object);
 	return entry && entry->made_in == overlay->migration;
+}
+
+bool
+mig_overlay_has(const MigOverlay *overlay, const char *object)
+{
+	Entry	   *entry = object_find(overlay, object);
+
+	return entry && entry->made_in > 0 && !entry->dropped;
+}
+
+bool
+mig_overlay_dropped(const MigOverlay *overlay, const char *object)
+{
+	Entry	   *entry = object_find(overlay, object);
+
+	return entry && entry->dropped;
+}
+
+static Entry *
+change_object(MigOverlay *overlay, const char *object, const MigStep *step)
+{
+	char		key[KEY_SIZE];
+
+	make_key(key, "object ", object);
+	return entry_change(overlay, key, step);
 }
 
 void
 mig_overlay_apply(MigOverlay *overlay, const List *changes, const List *makes,
-				  const MigStep *step)
+				  const List *drops, const MigStep *step)
 {
 	const ListCell *lc;
 
+	foreach(lc, drops)
+		change_object(overlay, lfirst(lc), step)->dropped = true;
 	foreach(lc, makes)
 	{
-		char		key[KEY_SIZE];
+		Entry	   *entry = change_object(overlay, lfirst(lc), step);
 
-		make_key(key, "object ", lfirst(lc));
-		entry_change(overlay, key, step)->made_in = overlay->migration;
+		entry->made_in = overlay->migration;
+		entry->dropped = false;
 	}
 
 	foreach(lc, changes)

@@ -90,9 +90,13 @@ extern bool mig_overlay_commits(const MigOverlay *overlay, const char *proname);
 /* Was an object ("function public.f") made by an earlier statement of the same migration? */
 extern bool mig_overlay_made(const MigOverlay *overlay, const char *object);
 
-/* What a statement changes (MigChange), which objects it makes (char *), and its step. */
+/* The same by any of the migrations that the overlay has seen; was one dropped (and not made again)? */
+extern bool mig_overlay_has(const MigOverlay *overlay, const char *object);
+extern bool mig_overlay_dropped(const MigOverlay *overlay, const char *object);
+
+/* What a statement changes (MigChange), which objects it makes and drops (char *), and its step. */
 extern void mig_overlay_apply(MigOverlay *overlay, const List *changes, const List *makes,
-							  const MigStep *step);
+							  const List *drops, const MigStep *step);
 
 /* Take back all that was applied since a mark. */
 extern int	mig_overlay_mark(const MigOverlay *overlay);

@@ -21,6 +21,7 @@
 #include "online.h"
 #include "parse.h"
 #include "plan_int.h"
+#include "sqlgen.h"
 
 typedef struct Builder
 {
@@ -370,6 +371,8 @@ apply_part(MigStep *step, const MigPart *part)
 	step->phase = part->phase;
 	step->violates = part->violates;
 	step->batches = part->batches;
+	if (part->object)
+		step->object = pstrdup(part->object);
 	if (part->undo_given)
 		step->undo = part->undo;
 	if (part->relation)
@@ -379,16 +382,36 @@ apply_part(MigStep *step, const MigPart *part)
 }
 
 static bool
-may_write(const MigEffect *effect, const char *relation)
+has_lock(const MigEffect *effect, const char *relation)
 {
 	ListCell   *lc;
 
-	if (effect->opaque)
-		return true;
 	foreach(lc, effect->locks)
-		if (((MigLock *) lfirst(lc))->mode >= RowExclusiveLock &&
-			strcmp(((MigLock *) lfirst(lc))->relation, relation) == 0)
+		if (strcmp(((MigLock *) lfirst(lc))->relation, relation) == 0)
 			return true;
+	return false;
+}
+
+/* May a statement change what a look sees: rows or columns of what it reads, functions that it calls? */
+static bool
+may_concern(const MigItem *before, const MigItem *look)
+{
+	ListCell   *lc;
+
+	if (before->effect->opaque)
+		return true;
+	if (!before->tightens)
+		foreach(lc, before->effect->locks)
+			if (((MigLock *) lfirst(lc))->mode >= RowExclusiveLock &&
+				has_lock(look->effect, ((MigLock *) lfirst(lc))->relation))
+				return true;
+	foreach(lc, before->effect->makes)
+	{
+		const char *dot = strrchr(lfirst(lc), '.');
+
+		if (dot && mig_sql_mentions(look->step->command, dot + 1))
+			return true;
+	}
 	return false;
 }
 
@@ -410,13 +433,27 @@ place_of(const MigPlanner *planner, const MigItem *item)
 	{
 		const MigItem *before = lfirst(lc);
 
-		if (before->block ||
-			(!before->tightens && may_write(before->effect, item->step->relation)))
+		if (before->block || may_concern(before, item))
 			return place;
 		if (before->step->kind == MIG_STEP_LOOK || before->step->kind == MIG_STEP_SETTING)
 			n = foreach_current_index(lc) + 1;
 	}
 	return n;
+}
+
+/* For the overlay: "written public.t" of what may have other rows than before. */
+static List *
+written_keys(const MigItem *item)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	if (item->tightens)
+		return NIL;
+	foreach(lc, item->effect->locks)
+		if (((MigLock *) lfirst(lc))->mode >= RowExclusiveLock)
+			keys = lappend(keys, psprintf("written %s", ((MigLock *) lfirst(lc))->relation));
+	return keys;
 }
 
 /* One item of the plan: a statement as it stands, or a part of its sequence. */
@@ -430,17 +467,17 @@ add_item(Builder *builder, const MigStatement *stmt, MigEffect *effect, const Mi
 	item->effect = effect;
 	item->step = make_step(builder, stmt, effect);
 	if (part)
-	{
 		apply_part(item->step, part);
-		item->tightens = part->tightens;
-	}
+	item->tightens = part ? part->tightens : mig_online_keeps_rows(stmt->raw->stmt);
 	item->block = builder->block;
 	if (item->block)
 		item->block->whole |= item->effect->keeps_block;
 	else if (item->effect->block_only)
 		mig_plan_note(item->step, "has no effect outside of a transaction block");
 	planner->items = list_insert_nth(planner->items, place_of(planner, item), item);
-	mig_overlay_apply(planner->overlay, item->effect->changes, item->effect->makes, item->step);
+	mig_overlay_apply(planner->overlay, item->effect->changes,
+					  list_concat_copy(item->effect->makes, written_keys(item)),
+					  item->effect->drops, item->step);
 	follow_setting(builder, item);
 }
 

@@ -19,6 +19,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
@@ -27,6 +28,7 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/partition.h"
+#include "executor/tuptable.h"
 #include "nodes/nodeFuncs.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -36,10 +38,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "compat.h"
-#include "compat.h"
 #include "compat.h"
 #include "lock_holders.h"
 #include "relation.h"
@@ -412,6 +413,67 @@ mig_relation_is_not_null(Oid relid, AttrNumber column)
 	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
 	ReleaseSysCache(tuple);
 	return result && mig_not_null_is_valid(relid, column);
+}
+
+Oid
+mig_relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+char *
+mig_relation_primary_key_name(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, NoLock);
+	Oid			index = rel ? mig_primary_key_index(rel) : InvalidOid;
+
+	if (rel)
+		relation_close(rel, NoLock);
+	return OidIsValid(index) ? get_rel_name(index) : NULL;
+}
+
+static bool
+own_rows(Oid relid)
+{
+	char	   *name = mig_relation_text(relid);
+	Snapshot	snapshot;
+	Relation	rel;
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+	bool		found;
+
+	if (!RELKIND_HAS_TABLE_AM(get_rel_relkind(relid)) || name == NULL || !mig_relation_lock(relid, name))
+		return false;
+	rel = table_open(relid, NoLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	slot = table_slot_create(rel, NULL);
+	scan = table_beginscan(rel, snapshot, 0, NULL);
+	found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	mig_relation_unlock(relid);
+	return found;
+}
+
+bool
+mig_relation_has_rows(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, lcons_oid(relid, mig_relation_children(relid)))
+		if (own_rows(lfirst_oid(lc)))
+			return true;
+	return false;
 }
 
 List *

@@ -83,4 +83,12 @@ extern bool mig_relation_is_not_null(Oid relid, AttrNumber column);
 /* Names of the columns of the primary key, in its order: list of String; NIL: it has none. */
 extern List *mig_relation_primary_key(Oid relid);
 
+extern Oid	mig_relation_owner(Oid relid);
+
+/* The name of the primary key, or NULL. */
+extern char *mig_relation_primary_key_name(Oid relid);
+
+/* Has it a row that can be seen, itself or below it?  Takes locks as above; reads no further than the first row. */
+extern bool mig_relation_has_rows(Oid relid);
+
 #endif							/* MIGRATE_RELATION_H */

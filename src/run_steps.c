@@ -263,6 +263,8 @@ do_in_block(MigRun *run, const MigStep *step)
 {
 	if (step->kind == MIG_STEP_LOOK)
 		return mig_run_look(run, step);
+	if (step->kind == MIG_STEP_FILL)
+		mig_step_fill_settings();
 	return mig_exec(step->command);
 }
 
@@ -333,6 +335,7 @@ mig_run_lift(MigRun *run, MigStep *step)
 		MigStep    *before = list_nth(run->plan->steps, i);
 
 		if (before->statement != step->statement || !is_done(before) ||
+			before->object == NULL || step->object == NULL || strcmp(before->object, step->object) != 0 ||
 			before->undo == NULL || before->undo[0] == '\0')
 			continue;
 		begin_with_locks(run, list_make1(before));

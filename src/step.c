@@ -36,6 +36,7 @@
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -98,6 +99,15 @@ uint64
 mig_step_do_alone(const MigStep *step)
 {
 	return mig_exec(step->command);
+}
+
+void
+mig_step_fill_settings(void)
+{
+	(void) set_config_option("session_replication_role", "replica", PGC_SUSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	(void) set_config_option("row_security", "off", PGC_SUSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
 }
 
 static void
@@ -308,6 +318,7 @@ mig_step_after_crash(const MigStep *step)
 		case MIG_STEP_LOOK:
 		case MIG_STEP_VALIDATE:
 		case MIG_STEP_BACKFILL:
+		case MIG_STEP_FILL:
 			break;
 	}
 	return MIG_STEP_AGAIN;

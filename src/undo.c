@@ -126,6 +126,23 @@ deparse_expression_of(Oid relid, Datum tree)
 }
 
 char *
+mig_undo_check(Oid relid, Oid conoid)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(conoid));
+	Datum		tree;
+	bool		isnull;
+	char	   *sql = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	tree = SysCacheGetAttr(CONSTROID, tuple, Anum_pg_constraint_conbin, &isnull);
+	if (!isnull)
+		sql = deparse_expression_of(relid, tree);
+	ReleaseSysCache(tuple);
+	return sql;
+}
+
+char *
 mig_undo_default(Oid relid, AttrNumber column)
 {
 	Relation	catalog = table_open(AttrDefaultRelationId, AccessShareLock);

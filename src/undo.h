@@ -16,6 +16,9 @@
 /* ALTER TABLE ... ADD CONSTRAINT ... */
 extern char *mig_undo_constraint(Oid relid, Oid conoid);
 
+/* The expression of a CHECK. */
+extern char *mig_undo_check(Oid relid, Oid conoid);
+
 /* CREATE INDEX ..., concurrently if asked for; NULL for the index of a constraint. */
 extern char *mig_undo_index(Oid indexid, bool concurrently);
 

@@ -20,7 +20,7 @@ static const char *const state_words[] = {
 };
 static const char *const kind_words[] = {
 	"sql", "setting", "create index", "drop index", "reindex", "detach",
-	"repeatable", "opaque", "look", "validate", "backfill"
+	"repeatable", "opaque", "look", "validate", "backfill", "fill"
 };
 static const char *const lock_words[] = {
 	NULL, "AccessShareLock", "RowShareLock", "RowExclusiveLock",

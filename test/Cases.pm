@@ -33,13 +33,14 @@ sub read_cases
 			if ($line =~ /^-- case (\w+)(.*)$/)
 			{
 				my ($name, $words) = ($1, $2);
+				my %case = (name => $name, setup => '', statement => '', check => '');
 
 				die "case $name stands in $file a second time" if $seen{$name}++;
-				push @cases, { name => $name, setup => '', statement => '', check => '',
-					from => $words =~ s/ from (\d+)// ? $1 : 0,
-					to => $words =~ s/ to (\d+)// ? $1 : 999,
-					plain => $words =~ s/ as it stands// ? 1 : 0,
-					one_way => $words =~ s/ no way back// ? 1 : 0 };
+				$case{from} = $words =~ s/ from (\d+)// ? $1 : 0;
+				$case{to} = $words =~ s/ to (\d+)// ? $1 : 999;
+				$case{plain} = $words =~ s/ as it stands//;
+				$case{one_way} = $words =~ s/ no way back//;
+				push @cases, \%case;
 				die "case $name: what is \"$words\"?" if $words =~ /\S/;
 				$part = 'setup';
 			}
@@ -87,7 +88,7 @@ sub schemas_of
 		{
 			$schema = $1;
 		}
-		next if !defined $schema || $line =~ /^(--)?$/;
+		next if !defined $schema || $line =~ /^(--|--.*database dump complete|\\.*)?$/;
 		$text{$schema} .= $line;
 	}
 	return \%text;

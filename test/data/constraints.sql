@@ -38,7 +38,7 @@ INSERT INTO t SELECT g, g FROM generate_series(1, 100) g;
 ALTER TABLE t ADD CONSTRAINT never NOT NULL a NOT VALID;
 -- statement
 ALTER TABLE t ALTER a SET NOT NULL;
--- case not_null_added_before
+-- case not_null_added_before no way back
 CREATE TABLE t (id int);
 INSERT INTO t SELECT g FROM generate_series(1, 100) g;
 -- statement
@@ -113,7 +113,7 @@ CREATE TABLE t (id int, a int);
 INSERT INTO t SELECT g, g FROM generate_series(1, 100) g;
 -- statement
 ALTER TABLE t ADD CHECK (a > 1000) NOT ENFORCED;
--- case validate
+-- case validate no way back
 CREATE TABLE r (id int PRIMARY KEY);
 CREATE TABLE t (id int, a int);
 INSERT INTO r SELECT g FROM generate_series(1, 100) g;
@@ -154,7 +154,7 @@ CREATE TABLE t (id int PRIMARY KEY, parent bigint);
 INSERT INTO t SELECT g, nullif(g, 1) FROM generate_series(1, 100) g;
 -- statement
 ALTER TABLE t ADD FOREIGN KEY (parent) REFERENCES t;
--- case fk_new_rows
+-- case fk_new_rows no way back
 CREATE TABLE r (id int PRIMARY KEY);
 CREATE TABLE t (id int, a int);
 INSERT INTO r VALUES (0);
