@@ -252,7 +252,7 @@ step_of_row(MigQuery *query, uint64 row)
 	step->ends_aborted = mig_col_bool(query, row, 21);
 	step->undoes = mig_col_int(query, row, 22);
 	step->violates = mig_col_text(query, row, 23);
-	if (step->kind == MIG_STEP_BACKFILL)
+	if (step->kind == MIG_STEP_BACKFILL || step->kind == MIG_STEP_FILL)
 	{
 		step->batches = palloc0(sizeof(MigBatches));
 		step->batches->table = mig_col_text(query, row, 24);

@@ -315,18 +315,37 @@ add_default(NewColumn *column, List **parts)
 							   column->online->name->text, column->name), "%s", "");
 }
 
+/* By blocks, since what is filled is not NULL any more; of each table of a tree by itself. */
 static void
-fill(NewColumn *column, List **parts)
+fill_one(NewColumn *column, List **parts, char *table, bool only)
 {
-	MigOnline  *online = column->online;
-	MigPart    *part = mig_part(parts, "UPDATE %s SET %s = DEFAULT WHERE %s IS NULL",
-								online->name->text, column->name, column->name);
+	char	   *whole = psprintf("UPDATE %s%s t SET %s = DEFAULT WHERE t.%s IS NULL",
+								 only ? "ONLY " : "", table, column->name, column->name);
+	MigPart    *part = mig_part(parts, "%s AND t.ctid >= $1::tid AND t.ctid < $2::tid", whole);
 
 	part->kind = MIG_STEP_FILL;
 	part->phase = MIG_MIGRATE;
-	part->own_transaction = true;
-	mig_part_note(part, "fills the rows that there are, in one transaction: their writers wait for its end; triggers do not fire");
+	part->relation = table;
+	part->batches = palloc0(sizeof(MigBatches));
+	part->batches->table = table;
+	part->batches->whole = whole;
+	mig_part_note(part, "in batches by ranges of blocks; triggers do not fire");
 	mig_part_undo(part, "%s", "");
+}
+
+static void
+fill(NewColumn *column, List **parts)
+{
+	const MigName *name = column->online->name;
+	List	   *children = column->online->only ? NIL : mig_relation_children(name->relid);
+	ListCell   *lc;
+
+	if (name->relkind == RELKIND_RELATION)
+		fill_one(column, parts, name->text, children != NIL);
+	foreach(lc, children)
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
+			fill_one(column, parts, mig_relation_text(lfirst_oid(lc)),
+					 name->relkind == RELKIND_RELATION);
 }
 
 static void

@@ -262,10 +262,26 @@ find_beginning(Backfill *b)
 
 /* --- a batch --- */
 
+/*
+ * A backfill of ours is no business of the users' triggers, and must not be
+ * narrowed by a row policy: for the rest of the transaction.
+ */
+static void
+keep_to_ourselves(const Backfill *b)
+{
+	if (b->step->kind != MIG_STEP_FILL)
+		return;
+	(void) set_config_option("session_replication_role", "replica", PGC_SUSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
 static void
 begin_batch(Backfill *b)
 {
 	mig_exec_begin();
+	keep_to_ourselves(b);
 	(void) set_config_option("lock_timeout", psprintf("%d", ROW_LOCK_TIMEOUT_MS), PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -625,7 +641,10 @@ all_passes(Backfill *b)
 			break;
 		next_pass(b);
 	}
+	mig_exec("BEGIN");
+	keep_to_ourselves(b);
 	b->changed += mig_exec(b->batches->whole);
+	mig_exec("COMMIT");
 }
 
 static void

@@ -263,15 +263,13 @@ do_in_block(MigRun *run, const MigStep *step)
 {
 	if (step->kind == MIG_STEP_LOOK)
 		return mig_run_look(run, step);
-	if (step->kind == MIG_STEP_FILL)
-		mig_step_fill_settings();
 	return mig_exec(step->command);
 }
 
 static uint64
 do_alone(MigRun *run, const MigStep *step)
 {
-	if (step->kind == MIG_STEP_BACKFILL)
+	if (step->kind == MIG_STEP_BACKFILL || step->kind == MIG_STEP_FILL)
 		return mig_backfill(run, step);
 	return mig_step_do_alone(step);
 }

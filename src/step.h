@@ -51,10 +51,4 @@ extern MigAftermath mig_step_finish(const MigStep *step);
  */
 extern bool mig_step_clear(const MigStep *step);
 
-/*
- * For the rest of the transaction: triggers of users do not fire (but those
- * that are ALWAYS enabled), and row security hides no row, but raises an error.
- */
-extern void mig_step_fill_settings(void);
-
 #endif							/* MIGRATE_STEP_H */
