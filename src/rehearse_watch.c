@@ -145,7 +145,7 @@ watch_hook(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 		   QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
 {
 	MigRehearseWatch *watch = current;
-	ProcessUtility_hook_type next = next_hook ? next_hook : standard_ProcessUtility;
+	ProcessUtility_hook_type volatile next = next_hook ? next_hook : standard_ProcessUtility;
 	volatile bool began = false;
 
 	if (watch == NULL)
