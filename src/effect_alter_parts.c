@@ -167,6 +167,11 @@ mig_alter_detach(MigAlter *alter, AlterTableCmd *cmd)
 	char	   *bound = OidIsValid(other->relid) ? mig_undo_bound(other->relid) : NULL;
 
 	mig_effect_lock(alter->work, other, AccessExclusiveLock);
+	if (!partition->concurrent && OidIsValid(alter->name->relid) &&
+		alter->name->relkind == RELKIND_PARTITIONED_TABLE &&
+		OidIsValid(get_default_partition_oid(alter->name->relid)))
+		mig_effect_lock_oid(alter->work, get_default_partition_oid(alter->name->relid),
+							AccessExclusiveLock);
 	if (partition->concurrent)
 	{
 		mig_effect_top_level(alter->work, MIG_STEP_DETACH);

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
 #include "commands/defrem.h"
 #include "mb/pg_wchar.h"
@@ -136,6 +137,12 @@ mig_index_get(Oid indexid)
 	index.is_partition = get_rel_relispartition(indexid);
 	index.partitioned = get_rel_relkind(indexid) == RELKIND_PARTITIONED_INDEX;
 	index.constraint = get_index_constraint(indexid);
+	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(index.constraint));
+	if (HeapTupleIsValid(tuple))
+	{
+		index.contype = ((Form_pg_constraint) GETSTRUCT(tuple))->contype;
+		ReleaseSysCache(tuple);
+	}
 	return index;
 }
 

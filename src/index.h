@@ -42,6 +42,7 @@ typedef struct MigIndex
 	bool		is_partition;	/* attached to an index of a partitioned table */
 	bool		partitioned;
 	Oid			constraint;		/* whose index it is, or InvalidOid */
+	char		contype;		/* of that one, or 0 */
 } MigIndex;
 
 extern MigIndex mig_index_get(Oid indexid);

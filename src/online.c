@@ -189,6 +189,20 @@ expand_rename(MigOnline *online, RenameStmt *stmt)
 	return is_index(online->name) ? mig_online_alter_index(online) : NIL;
 }
 
+static List *
+expand_drop(MigOnline *online, DropStmt *stmt)
+{
+	switch (stmt->removeType)
+	{
+		case OBJECT_INDEX:
+			return mig_online_drop_index(online);
+		case OBJECT_TABLE:
+			return mig_online_drop_partition(online);
+		default:
+			return NIL;
+	}
+}
+
 /* Most of what refuses a transaction block blocks nobody. */
 static bool
 stays(const MigEffect *effect, Node *node)
@@ -271,7 +285,9 @@ expand(MigOnline *online)
 			online->name = table_of(online->overlay, ((IndexStmt *) node)->relation);
 			return mig_online_create_index(online);
 		case T_DropStmt:
-			return ((DropStmt *) node)->removeType == OBJECT_INDEX ? mig_online_drop_index(online) : NIL;
+			return expand_drop(online, (DropStmt *) node);
+		case T_CreateStmt:
+			return mig_online_new_partition(online);
 		case T_ReindexStmt:
 			return mig_online_reindex(online);
 		case T_RefreshMatViewStmt:

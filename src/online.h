@@ -23,6 +23,7 @@ typedef struct MigPart
 	bool		own_transaction;
 	bool		tightens;		/* changes neither rows nor columns, only what is allowed */
 	bool		spares_scan;	/* an earlier part has proved what the server would look for */
+	const char *spares_lock;	/* qualified: an earlier part has cut it off from this relation */
 	bool		breaks;			/* old clients, though its text does not show it */
 	const char *object;			/* what it adds or validates: a failed validation lifts what belongs to it */
 	char	   *relation;		/* that it is about, if classifying cannot tell */

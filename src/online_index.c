@@ -38,23 +38,6 @@
 
 /* --- CREATE INDEX --- */
 
-/* Rows that the new index would refuse are looked for before anything is done. */
-static MigPart *
-look_for_duplicates(MigOnline *online, const char *query)
-{
-	List	   *parts = NIL;
-	MigPart    *part = mig_part(&parts, "%s", query);
-
-	part->kind = MIG_STEP_LOOK;
-	part->phase = MIG_MIGRATE;
-	part->own_transaction = true;
-	part->relation = online->name->text;
-	part->violates = "23505";
-	part->tightens = true;
-	mig_part_undo(part, "%s", "");
-	return part;
-}
-
 /* The text with CONCURRENTLY put in; NULL unless it then means what it did, concurrently. */
 static char *
 concurrent_text(const MigStatement *stmt, IndexStmt *index)
@@ -107,11 +90,16 @@ static List *
 build_concurrently(MigOnline *online, IndexStmt *stmt)
 {
 	List	   *parts = NIL;
+	List	   *before = NIL;
 	char	   *duplicates = NULL;
 	char	   *text;
 
+	/* rows that it would refuse are looked for before anything is done */
 	if (stmt->unique)
 		duplicates = mig_index_duplicates(online->stmt->text, stmt, online->name->text);
+	if (duplicates)
+		mig_online_look(online, &before, InvalidOid, "23505", "%s", duplicates);
+	mig_online_tighten(before);
 	if (online->name->relkind == RELKIND_PARTITIONED_TABLE)
 	{
 		if (stmt->relation->inh)
@@ -123,7 +111,7 @@ build_concurrently(MigOnline *online, IndexStmt *stmt)
 		if (text)
 			mig_part(&parts, "%s", text)->tightens = true;
 	}
-	return parts != NIL && duplicates ? lcons(look_for_duplicates(online, duplicates), parts) : parts;
+	return parts == NIL ? NIL : list_concat(before, parts);
 }
 
 List *

@@ -21,8 +21,6 @@
 #include "scan.h"
 #include "sqlgen.h"
 
-#define LOOK_LIMIT 100			/* rows that are kept in failed_rows */
-
 static Node *
 parse_one(const char *sql)
 {
@@ -196,6 +194,6 @@ mig_index_duplicates(const char *text, const IndexStmt *stmt, const char *table)
 		if (!stmt->nulls_not_distinct)
 			appendStringInfo(&where, "%s%s IS NOT NULL", where.len ? " AND " : " WHERE ", expr);
 	}
-	return psprintf("SELECT %s FROM %s%s GROUP BY %s HAVING pg_catalog.count(*) > 1 LIMIT %d",
-					list.data, table, where.data, list.data, LOOK_LIMIT);
+	return psprintf("SELECT %s FROM %s%s GROUP BY %s HAVING pg_catalog.count(*) > 1",
+					list.data, table, where.data, list.data);
 }

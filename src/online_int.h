@@ -106,7 +106,7 @@ extern List *mig_slice_commas(const char *text);
 extern char *mig_index_text(const char *text, const IndexStmt *stmt, const char *name,
 							const MigName *table, bool concurrently, bool only);
 
-/* A query for rows that a unique index would refuse; NULL if it cannot be written. */
+/* A query, without LIMIT, for rows that a unique index would refuse; NULL if it cannot be written. */
 extern char *mig_index_duplicates(const char *text, const IndexStmt *stmt, const char *table);
 
 /* ADD COLUMN, cut: what stands before the first constraint, and each of them with what belongs to it. */
@@ -152,6 +152,9 @@ extern void mig_online_check_column(const MigOnline *online, AlterTableCmd *cmd)
 extern List *mig_online_partition(MigOnline *online, AlterTableCmd *cmd);	/* ATTACH, DETACH */
 extern List *mig_online_rows(MigOnline *online);	/* UPDATE, DELETE */
 extern List *mig_online_domain(MigOnline *online);	/* ALTER DOMAIN */
+
+/* Appends what a table lacks to be a partition of online->name: indexes, keys, foreign keys. */
+extern void mig_online_fit(MigOnline *online, List **parts, MigName *child, bool concurrently);
 extern List *mig_online_new_partition(MigOnline *online);	/* CREATE TABLE ... PARTITION OF */
 extern List *mig_online_drop_partition(MigOnline *online);	/* DROP TABLE */
 extern List *mig_online_create_index(MigOnline *online);

@@ -481,6 +481,18 @@ add_item(Builder *builder, const MigStatement *stmt, MigEffect *effect, const Mi
 	follow_setting(builder, item);
 }
 
+static List *
+without_lock(List *locks, const char *relation)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, locks)
+		if (strcmp(((MigLock *) lfirst(lc))->relation, relation) != 0)
+			result = lappend(result, lfirst(lc));
+	return result;
+}
+
 /* A part of a sequence is judged like a statement that stands at its place. */
 static void
 plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
@@ -497,9 +509,14 @@ plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
 	if (part->kind != MIG_STEP_SQL)
 		effect->kind = part->kind;
 	if (part->spares_scan)
-		effect->scans = false;
+	{
+		effect->scans = effect->builds = false;
+		effect->note = NULL;	/* says the contrary */
+	}
 	if (part->batches)
 		effect->place = MIG_TOP_LEVEL;	/* commits as it goes */
+	if (part->spares_lock)
+		effect->locks = without_lock(effect->locks, part->spares_lock);
 	effect->contract |= part->breaks;
 	add_item(builder, own, effect, part);
 }

@@ -545,8 +545,7 @@ static bool
 start(MigRun *run)
 {
 	take_run_lock(run);
-	if (run->direction == MIG_DIR_ROLLBACK)
-		mig_run_settle(run);
+	mig_run_settle(run);
 	mig_exec_begin();
 	mig_run_commit_softly();
 	mig_run_prepare(run);

@@ -288,9 +288,9 @@ first_to_do(const MigPlan *plan)
 	return list_length(plan->steps);
 }
 
-/* The plan of the way forward, if it was left unfinished and is ours to touch. */
+/* The plan of the other way, if it was left unfinished and is ours to touch. */
 static MigPlan *
-unfinished_plan(const MigRun *run)
+unfinished_plan(const MigRun *run, MigDirection direction)
 {
 	Migration  *m;
 	MigPlan    *plan = NULL;
@@ -298,41 +298,47 @@ unfinished_plan(const MigRun *run)
 	mig_exec_begin();
 	m = mig_catalog_get(run->version, false);
 	if (m && is_unfinished(m) && get_role_oid(m->owner, true) == GetUserId())
-		plan = mig_catalog_load_plan(run->version, MIG_DIR_APPLY);
+		plan = mig_catalog_load_plan(run->version, direction);
 	mig_exec_commit();
 	return plan;
+}
+
+/* One step that was started; a step of the way back that is done has undone another. */
+static void
+settle_step(MigRun *run, const MigStep *step, MigDirection direction)
+{
+	const char *state = "pending";
+
+	switch (mig_step_finish(step))
+	{
+		case MIG_STEP_IS_DONE:
+			state = "done";
+			break;
+		case MIG_STEP_DOUBTFUL:
+			state = "doubtful";
+			break;
+		case MIG_STEP_AGAIN:
+			break;
+	}
+	mig_exec_begin();
+	mig_catalog_step_state(run->version, direction, step->step, state);
+	if (step->undoes > 0 && strcmp(state, "done") == 0)
+		mig_catalog_step_state(run->version, MIG_DIR_APPLY, step->undoes, "undone");
+	mig_exec_commit();
 }
 
 void
 mig_run_settle(MigRun *run)
 {
-	MigPlan    *plan = unfinished_plan(run);
+	MigDirection other = run->direction == MIG_DIR_ROLLBACK ? MIG_DIR_APPLY : MIG_DIR_ROLLBACK;
+	MigPlan    *plan = unfinished_plan(run, other);
 	ListCell   *lc;
 
 	if (plan == NULL)
 		return;
 	foreach(lc, plan->steps)
-	{
-		MigStep    *step = lfirst(lc);
-		const char *state = "pending";
-
-		if (strcmp(step->state, "started") != 0)
-			continue;
-		switch (mig_step_finish(step))
-		{
-			case MIG_STEP_IS_DONE:
-				state = "done";
-				break;
-			case MIG_STEP_DOUBTFUL:
-				state = "doubtful";
-				break;
-			case MIG_STEP_AGAIN:
-				break;
-		}
-		mig_exec_begin();
-		mig_catalog_step_state(run->version, MIG_DIR_APPLY, step->step, state);
-		mig_exec_commit();
-	}
+		if (strcmp(((MigStep *) lfirst(lc))->state, "started") == 0)
+			settle_step(run, lfirst(lc), other);
 }
 
 void

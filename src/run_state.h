@@ -52,8 +52,8 @@ typedef struct MigRun
 extern void mig_run_prepare(MigRun *run);
 
 /*
- * Before a way back is planned: judge what a crash has cut off on the way
- * forward.  Outside any transaction.
+ * Before a run begins: judge what a crash has cut off on the way that it
+ * leaves, forward or back.  Outside any transaction.
  */
 extern void mig_run_settle(MigRun *run);
 
