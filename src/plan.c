@@ -21,6 +21,7 @@
 #include "online.h"
 #include "parse.h"
 #include "plan_int.h"
+#include "refuse.h"
 #include "sqlgen.h"
 
 typedef struct Builder
@@ -532,6 +533,7 @@ plan_statement(Builder *builder, const MigStatement *stmt)
 	if (follow_transaction(builder, stmt))
 		return;
 	effect = mig_classify(stmt, planner->overlay);
+	mig_refuse(stmt, planner->overlay);
 	/* a sequence needs several transactions */
 	if (!planner->context->as_written &&
 		(builder->block == NULL || !(builder->block->whole || builder->block->aborted)))
