@@ -12,7 +12,7 @@ my @order = (
 	# 4
 	'launcher', 'dropdb', 'waiting', 'worker*',
 	# 3
-	'preflight*', 'rehearse*', 'runbook', 'preview',
+	'runbook', 'preflight*', 'rehearse*', 'preview',
 	'inline', 'serve', 'loss', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock',
 	# 2
 	'register', 'load*', 'tar', 'fingerprint', 'disk', 'catalog*', 'events', 'query', 'exec', 'session*',
