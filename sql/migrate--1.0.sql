@@ -307,6 +307,15 @@ CREATE FUNCTION migrate.explain(sql text,
 COMMENT ON FUNCTION migrate.explain(text)
 	IS 'the plan of any SQL, without registering it; never waits, never writes';
 
+CREATE FUNCTION migrate.check(sql text,
+		OUT statement int, OUT line int, OUT rule text, OUT severity text, OUT relation text,
+		OUT lock text, OUT scans boolean, OUT rewrites boolean, OUT breaks_clients boolean,
+		OUT rows bigint, OUT bytes bigint, OUT message text, OUT instead text)
+	RETURNS SETOF record LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_check_sql';
+COMMENT ON FUNCTION migrate.check(text)
+	IS 'what SQL would do to this database if it were run as it stands: a row for each relation that existed before and that a statement locks (its strongest lock, or null), more where there is more to say; scans, rewrites and breaks_clients speak of the statement: while it holds the lock it reads or copies all rows of a table, running clients fail or read something else, data is lost; rule and severity (info, warning, danger) are null where only the lock is to be told; instead: the safe way, or the sentence that apply does this by itself; what the server would refuse is a row with rule fails; SQL that cannot be understood is an error with line and position; never waits, never writes';
+
 CREATE FUNCTION migrate.plan_text(target text DEFAULT NULL, action text DEFAULT 'apply', costs boolean DEFAULT false)
 	RETURNS SETOF text LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mig_plan_text';

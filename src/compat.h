@@ -12,10 +12,12 @@
 #define MIGRATE_COMPAT_H
 
 #include "access/htup_details.h"
+#include "access/attmap.h"
 #include "access/xact.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
@@ -378,6 +380,62 @@ mig_enforces(const AlterTableCmd *cmd)
 		castNode(ATAlterConstraint, cmd->def)->is_enforced;
 #else
 	return false;
+#endif
+}
+
+/* 18: a foreign key of a partitioned table may be NOT VALID (commit b663b9436e75) */
+#if PG_VERSION_NUM >= 180000
+#define MIG_PARTITIONED_KEY_NOT_VALID true
+#else
+#define MIG_PARTITIONED_KEY_NOT_VALID false
+#endif
+
+/* 18: ALTER CONSTRAINT has a node of its own, and can do more (commits f4694e0f35b2, eec0040c4bcd) */
+static inline const char *
+mig_altered_constraint(const AlterTableCmd *cmd)
+{
+#if PG_VERSION_NUM >= 180000
+	return castNode(ATAlterConstraint, cmd->def)->conname;
+#else
+	return castNode(Constraint, cmd->def)->conname;
+#endif
+}
+
+static inline bool
+mig_alters_enforceability(const AlterTableCmd *cmd)
+{
+#if PG_VERSION_NUM >= 180000
+	return castNode(ATAlterConstraint, cmd->def)->alterEnforceability;
+#else
+	return false;
+#endif
+}
+
+static inline bool
+mig_alters_inheritability(const AlterTableCmd *cmd)
+{
+#if PG_VERSION_NUM >= 180000
+	return castNode(ATAlterConstraint, cmd->def)->alterInheritability;
+#else
+	return false;
+#endif
+}
+
+/* 17: a partitioned table has an access method for its partitions to come (commit 374c7a229042) */
+#if PG_VERSION_NUM >= 170000
+#define MIG_PARTITIONED_ACCESS_METHOD true
+#else
+#define MIG_PARTITIONED_ACCESS_METHOD false
+#endif
+
+/* 16: whether columns may be missing; here they may not (commit ad86d159b6ab) */
+static inline AttrMap *
+mig_attrmap_by_name(TupleDesc indesc, TupleDesc outdesc)
+{
+#if PG_VERSION_NUM >= 160000
+	return build_attrmap_by_name(indesc, outdesc, false);
+#else
+	return build_attrmap_by_name(indesc, outdesc);
 #endif
 }
 

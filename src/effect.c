@@ -12,6 +12,7 @@
 #include "catalog/pg_class.h"
 #include "utils/lsyscache.h"
 
+#include "dependents.h"
 #include "effect_int.h"
 #include "relation.h"
 #include "scan.h"
@@ -153,8 +154,8 @@ mig_effect_last_name(List *names)
 
 /* --- locks --- */
 
-static void
-add_lock(MigWork *work, const char *relation, LOCKMODE mode, bool created)
+static MigLock *
+add_lock(MigWork *work, const char *relation, Oid relid, LOCKMODE mode, bool created)
 {
 	MigLock    *lock;
 	ListCell   *lc;
@@ -162,17 +163,20 @@ add_lock(MigWork *work, const char *relation, LOCKMODE mode, bool created)
 	foreach(lc, work->effect->locks)
 	{
 		lock = lfirst(lc);
-		if (strcmp(lock->relation, relation) == 0)
+		/* renamed by an earlier statement, it has two names */
+		if ((OidIsValid(relid) && lock->relid == relid) || strcmp(lock->relation, relation) == 0)
 		{
 			lock->mode = Max(lock->mode, mode);
-			return;
+			return lock;
 		}
 	}
 	lock = palloc0(sizeof(MigLock));
 	lock->relation = pstrdup(relation);
+	lock->relid = relid;
 	lock->mode = mode;
 	lock->created = created;
 	work->effect->locks = lappend(work->effect->locks, lock);
+	return lock;
 }
 
 /* An index is used by queries as soon as it is there, even if they do not know of it. */
@@ -187,7 +191,7 @@ mig_effect_lock(MigWork *work, const MigName *name, LOCKMODE mode)
 {
 	if (!name->known)
 		return;
-	add_lock(work, name->text, mode, name->created && !is_index(name));
+	add_lock(work, name->text, name->relid, mode, name->created && !is_index(name));
 	if (name->step && work->effect->rests == NULL)
 		work->effect->rests = psprintf("step %d of %s%s", name->step->step,
 									   name->version ? name->version : "sql",
@@ -208,7 +212,7 @@ mig_effect_lock_oid(MigWork *work, Oid relid, LOCKMODE mode)
 
 	if (text == NULL)
 		return;
-	add_lock(work, text, mode, false);
+	add_lock(work, text, relid, mode, false);
 	if (mode >= RowExclusiveLock)
 		work->changes_other = true;
 }
@@ -237,6 +241,163 @@ mig_effect_about(MigWork *work, const MigName *name, LOCKMODE mode)
 		effect->lock = mode;
 	if (OidIsValid(name->relid))
 		mig_relation_size(name->relid, name->text, &effect->rows, &effect->bytes);
+}
+
+/* Views, rules and tables that lose something along with what is dropped. */
+void
+mig_effect_lock_dependents(MigWork *work, List *objects)
+{
+	ListCell   *lc;
+
+	foreach(lc, objects)
+	{
+		ObjectAddress *object = lfirst(lc);
+		Oid			relid = mig_dependents_relation(object);
+
+		if (OidIsValid(relid))
+			mig_effect_lock_oid(work, relid, AccessExclusiveLock);
+	}
+}
+
+/* --- work --- */
+
+/*
+ * Rows of one relation are read, or copied as well.  One without a single
+ * block costs nothing, and what this migration has made keeps nobody waiting.
+ */
+static bool
+mark_work(MigWork *work, Oid relid, bool rewrites)
+{
+	char	   *text = mig_relation_text(relid);
+	MigLock    *lock;
+	int64		rows,
+				bytes;
+
+	if (text == NULL)
+		return false;
+	mig_relation_size(relid, text, &rows, &bytes);
+	if (bytes == 0)
+		return false;
+	lock = add_lock(work, text, relid, NoLock, false);
+	lock->scans = true;
+	lock->rewrites |= rewrites;
+	work->effect->scans = true;
+	work->effect->rewrites |= rewrites;
+	return true;
+}
+
+bool
+mig_effect_scans(MigWork *work, Oid relid)
+{
+	return mark_work(work, relid, false);
+}
+
+bool
+mig_effect_rewrites(MigWork *work, Oid relid)
+{
+	return mark_work(work, relid, true);
+}
+
+void
+mig_effect_copies(MigWork *work, Oid relid)
+{
+	char	   *text = mig_relation_text(relid);
+
+	if (text == NULL)
+		return;
+	add_lock(work, text, relid, NoLock, false)->rewrites = true;
+	work->effect->rewrites = true;
+}
+
+/* What was made before in the same migration is read as well, and the time it takes counts. */
+static bool
+mark_tree(MigWork *work, const MigName *name, bool inh, bool rewrites)
+{
+	bool		found = false;
+	ListCell   *lc;
+
+	if (!OidIsValid(name->relid))
+	{
+		work->effect->scans |= name->known;
+		work->effect->rewrites |= name->known && rewrites;
+		return false;
+	}
+	found |= mark_work(work, name->relid, rewrites);
+	if (inh)
+		foreach(lc, mig_relation_children(name->relid))
+			found |= mark_work(work, lfirst_oid(lc), rewrites);
+	return found;
+}
+
+bool
+mig_effect_scans_tree(MigWork *work, const MigName *name, bool inh)
+{
+	return mark_tree(work, name, inh, false);
+}
+
+bool
+mig_effect_rewrites_tree(MigWork *work, const MigName *name, bool inh)
+{
+	return mark_tree(work, name, inh, true);
+}
+
+/* --- what may go wrong --- */
+
+MigHazard *
+mig_effect_hazard(MigWork *work, MigHazardKind kind, const MigName *name,
+				  const char *subject, const char *detail)
+{
+	MigHazard  *hazard = palloc0(sizeof(MigHazard));
+
+	hazard->kind = kind;
+	if (name)
+	{
+		hazard->relation = name->text;
+		hazard->relid = name->relid;
+		hazard->created = name->created;
+	}
+	hazard->subject = subject ? pstrdup(subject) : NULL;
+	hazard->detail = detail ? pstrdup(detail) : NULL;
+	work->effect->hazards = lappend(work->effect->hazards, hazard);
+	return hazard;
+}
+
+MigHazard *
+mig_effect_hazard_oid(MigWork *work, MigHazardKind kind, Oid relid,
+					  const char *subject, const char *detail)
+{
+	return mig_effect_hazard(work, kind, mig_effect_name_of_oid(work, relid), subject, detail);
+}
+
+void
+mig_effect_fails(MigWork *work, int sqlerrcode, int location, const char *hint,
+				 const char *format,...)
+{
+	MigFailure *failure;
+	StringInfoData buf;
+
+	/* the server would stop at the first */
+	if (work->effect->failure)
+		return;
+	initStringInfo(&buf);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&buf, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&buf, needed);
+	}
+	failure = palloc0(sizeof(MigFailure));
+	failure->sqlerrcode = sqlerrcode;
+	failure->location = location >= 0 ? location : work->stmt->location;
+	failure->message = buf.data;
+	failure->hint = hint ? pstrdup(hint) : NULL;
+	work->effect->failure = failure;
 }
 
 /* --- what follows --- */
@@ -343,15 +504,9 @@ void
 mig_effect_breaks(MigWork *work, const char *word)
 {
 	work->effect->contract = true;
+	work->effect->breaks = true;
 	if (word)
 		work->effect->words = lappend(work->effect->words, pstrdup(word));
-}
-
-void
-mig_effect_rewrites(MigWork *work)
-{
-	work->effect->rewrites = true;
-	work->effect->scans = true;
 }
 
 void

@@ -10,6 +10,7 @@
 #ifndef MIGRATE_EFFECT_H
 #define MIGRATE_EFFECT_H
 
+#include "hazard.h"
 #include "migrate.h"
 #include "overlay.h"
 
@@ -27,10 +28,11 @@ typedef struct MigEffect
 	MigStepKind kind;
 	bool		opaque;			/* runs code that we cannot see through */
 	bool		writes_rows;	/* INSERT, UPDATE, DELETE, MERGE, COPY, ... */
-	bool		scans;			/* reads all rows of relation under its lock */
-	bool		rewrites;		/* copies relation to a new file */
-	bool		builds;			/* builds an index on relation: also scans */
-	bool		contract;		/* breaks clients that know the old shape */
+	bool		scans;			/* reads all rows of a table while it holds its locks; which: see locks */
+	bool		rewrites;		/* copies the rows of a table to a new file */
+	bool		builds;			/* builds an index: also scans */
+	bool		contract;		/* breaks clients that know the old shape: waits for them */
+	bool		breaks;			/* breaks running clients, or throws data away, whether it waits or not */
 	bool		sets;			/* a setting, of the session or (block_only) of the transaction */
 	bool		block_only;		/* means something only inside a BEGIN block */
 	bool		keeps_block;	/* LOCK TABLE and the like: a block that has it is not split */
@@ -51,6 +53,8 @@ typedef struct MigEffect
 	int64		rows;			/* -1 */
 	int64		bytes;			/* -1 */
 	char	   *note;			/* or NULL */
+	List	   *hazards;		/* of MigHazard */
+	MigFailure *failure;		/* the server would refuse it as things are, or NULL */
 } MigEffect;
 
 /* May an expression yield another value for each row?  By what its functions say. */

@@ -177,7 +177,6 @@ judge_add_column(MigAlter *alter, AlterTableCmd *cmd)
 		mig_effect_note(alter->work, "column \"%s\" exists already", def->colname);
 		return;
 	}
-	mig_effect_add_column(alter->work, alter->name, def);
 	foreach(lc, def->constraints)
 		mig_effect_references(alter->work, alter->name, lfirst_node(Constraint, lc));
 	mig_effect_makes_object(alter->work, "column", column_key(alter, def->colname));
@@ -191,7 +190,6 @@ static void
 judge_drop_column(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Column		column = cmd->missing_ok ? column_find(alter, cmd->name) : column_require(alter, cmd->name);
-	ListCell   *lc;
 
 	if (column.made)
 		return;
@@ -202,17 +200,6 @@ judge_drop_column(MigAlter *alter, AlterTableCmd *cmd)
 	}
 	mig_effect_breaks(alter->work, alter->name->relname);
 	alter->irreversible = true;
-	if (!column.exists)
-		return;
-	foreach(lc, mig_relation_foreign_keys(alter->name->relid))
-	{
-		MigForeignKey *key = lfirst(lc);
-
-		if (key->from == alter->name->relid && list_member_int(key->from_columns, column.number))
-			mig_effect_lock_oid(alter->work, key->to, AccessExclusiveLock);
-		else if (key->to == alter->name->relid && list_member_int(key->to_columns, column.number))
-			mig_effect_lock_oid(alter->work, key->from, AccessExclusiveLock);
-	}
 }
 
 static void
@@ -249,8 +236,6 @@ judge_not_null(MigAlter *alter, AlterTableCmd *cmd, bool set)
 	}
 	if (set == column.not_null)
 		return;
-	if (set && !mig_relation_proves_not_null(alter->name->relid, column.number))
-		alter->work->effect->scans = true;
 	mig_alter_undo(alter, "ALTER COLUMN %s %s NOT NULL", mig_sql_name(cmd->name), set ? "DROP" : "SET");
 }
 
@@ -259,7 +244,6 @@ judge_type(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Column		column = column_require(alter, cmd->name);
 
-	mig_effect_alter_type(alter->work, alter->name, cmd);
 	alter->irreversible |= !column.made;
 }
 
@@ -272,9 +256,6 @@ judge_other_column(MigAlter *alter, AlterTableCmd *cmd)
 		column = column_require(alter, cmd->name);
 	else if (cmd->name)
 		column = column_find(alter, cmd->name);
-	if (mig_is_set_expression(cmd) && column.exists &&
-		get_attgenerated(alter->name->relid, column.number) == ATTRIBUTE_GENERATED_STORED)
-		mig_effect_rewrites(alter->work);
 	if (cmd->subtype == AT_AddIdentity)
 		mig_alter_undo(alter, "ALTER COLUMN %s DROP IDENTITY IF EXISTS", mig_sql_name(cmd->name));
 	else
@@ -329,7 +310,6 @@ judge_logged(MigAlter *alter, AlterTableCmd *cmd)
 
 	if (persistence == (logged ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED))
 		return;
-	mig_effect_rewrites(alter->work);
 	mig_alter_undo(alter, "SET %s", logged ? "UNLOGGED" : "LOGGED");
 }
 
@@ -372,7 +352,6 @@ judge_cmd(MigAlter *alter, AlterTableCmd *cmd)
 			mig_alter_drop_constraint(alter, cmd);
 			break;
 		case AT_ValidateConstraint:
-			mig_alter_validate(alter, cmd);
 			break;
 		case AT_AttachPartition:
 			mig_alter_attach(alter, cmd);
@@ -397,58 +376,12 @@ judge_cmd(MigAlter *alter, AlterTableCmd *cmd)
 		case AT_SetUnLogged:
 			judge_logged(alter, cmd);
 			break;
-		case AT_SetAccessMethod:
-			mig_effect_rewrites(alter->work);
-			alter->irreversible = true;
-			break;
-		case AT_SetTableSpace:
-			/* a copy block by block, that of an index too, but then no rows are written */
-			alter->work->effect->rewrites = alter->stmt->objtype != OBJECT_INDEX;
-			alter->irreversible = true;
-			break;
-		case AT_AlterConstraint:
-			alter->work->effect->scans |= mig_enforces(cmd);
-			alter->irreversible = true;
-			break;
 		default:
 			if (mig_is_set_expression(cmd))
 				judge_other_column(alter, cmd);
 			else
 				alter->irreversible = true;
 			break;
-	}
-}
-
-/* Does the server go on to the children?  (ATPrepCmd in tablecmds.c) */
-static bool
-recurses(const AlterTableCmd *cmd)
-{
-	switch (cmd->subtype)
-	{
-		case AT_AddColumn:
-		case AT_DropColumn:
-		case AT_ColumnDefault:
-		case AT_SetNotNull:
-		case AT_DropNotNull:
-		case AT_DropExpression:
-		case AT_SetStatistics:
-		case AT_SetStorage:
-		case AT_AlterColumnType:
-		case AT_AddConstraint:
-		case AT_DropConstraint:
-		case AT_ValidateConstraint:
-		case AT_AlterConstraint:
-		case AT_EnableTrig:
-		case AT_EnableAlwaysTrig:
-		case AT_EnableReplicaTrig:
-		case AT_EnableTrigAll:
-		case AT_EnableTrigUser:
-		case AT_DisableTrig:
-		case AT_DisableTrigAll:
-		case AT_DisableTrigUser:
-			return true;
-		default:
-			return mig_is_set_expression(cmd);
 	}
 }
 
@@ -465,7 +398,6 @@ mig_effect_alter_table(MigWork *work, Node *node)
 {
 	AlterTableStmt *stmt = castNode(AlterTableStmt, node);
 	MigAlter		alter = {work, stmt};
-	bool		tree = false;
 	ListCell   *lc;
 
 	if (stmt->objtype == OBJECT_TYPE)
@@ -488,12 +420,8 @@ mig_effect_alter_table(MigWork *work, Node *node)
 	alter.mode = AlterTableGetLockLevel(stmt->cmds);
 	mig_effect_about(work, alter.name, alter.mode);
 	foreach(lc, stmt->cmds)
-	{
 		judge_cmd(&alter, lfirst_node(AlterTableCmd, lc));
-		tree |= recurses(lfirst_node(AlterTableCmd, lc));
-	}
-	if (tree && stmt->relation->inh)
-		mig_effect_lock_children(work, alter.name, alter.mode);
+	mig_effect_alter_work(work, stmt, alter.name, alter.mode);
 	mig_effect_change(work, MIG_ALTERS, alter.name);
 	work->effect->undo = compose_undo(&alter);
 }

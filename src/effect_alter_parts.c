@@ -1,10 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * effect_alter_parts.c
- *	  ALTER TABLE on constraints, partitions and parents.
- *
- * These lock relations on the other side as well, about which
- * AlterTableGetLockLevel knows nothing.
+ *	  ALTER TABLE on constraints, partitions and parents: the way back.
  *
  * Layer 1.
  *
@@ -12,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
 
 #include "compat.h"
@@ -42,23 +38,9 @@ void
 mig_alter_add_constraint(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Constraint *con = castNode(Constraint, cmd->def);
-	MigEffect  *effect = alter->work->effect;
-	bool		validates = !con->skip_validation && mig_is_enforced(con);
 
 	mig_effect_references(alter->work, alter->name, con);
 	mig_effect_makes_constraint(alter->work, alter->name, con);
-	switch (con->contype)
-	{
-		case CONSTR_PRIMARY:
-		case CONSTR_UNIQUE:
-		case CONSTR_EXCLUSION:
-			if (con->indexname == NULL)
-				effect->builds = true;
-			break;
-		default:
-			effect->scans |= validates;
-			break;
-	}
 	if (con->conname == NULL)
 	{
 		alter->irreversible = true;
@@ -69,17 +51,6 @@ mig_alter_add_constraint(MigAlter *alter, AlterTableCmd *cmd)
 		alter->irreversible = true; /* the index was there before, and would go with it */
 	else
 		mig_alter_undo(alter, "DROP CONSTRAINT IF EXISTS %s", mig_sql_name(con->conname));
-}
-
-/* The keys that refer to a constraint go with it. */
-static void
-lock_referencing(MigAlter *alter)
-{
-	ListCell   *lc;
-
-	foreach(lc, mig_relation_foreign_keys(alter->name->relid))
-		if (((MigForeignKey *) lfirst(lc))->to == alter->name->relid)
-			mig_effect_lock_oid(alter->work, ((MigForeignKey *) lfirst(lc))->from, AccessExclusiveLock);
 }
 
 void
@@ -99,35 +70,9 @@ mig_alter_drop_constraint(MigAlter *alter, AlterTableCmd *cmd)
 			alter->irreversible = true;
 		return;
 	}
-	if (con.contype == CONSTRAINT_FOREIGN)
-		mig_effect_lock_oid(alter->work, con.refers_to, AccessExclusiveLock);
 	if (con.contype == CONSTRAINT_UNIQUE || con.contype == CONSTRAINT_PRIMARY)
-	{
 		mig_effect_breaks(alter->work, alter->name->relname);
-		if (OidIsValid(con.index))
-			mig_effect_lock_oid(alter->work, con.index, AccessExclusiveLock);
-		if (cmd->behavior == DROP_CASCADE)
-			lock_referencing(alter);
-	}
 	undo_by_statement(alter, mig_undo_constraint(alter->name->relid, con.oid));
-}
-
-void
-mig_alter_validate(MigAlter *alter, AlterTableCmd *cmd)
-{
-	MigConstraint con;
-
-	if (!OidIsValid(alter->name->relid) ||
-		!mig_relation_constraint(alter->name->relid, cmd->name, &con))
-	{
-		alter->work->effect->scans = true;
-		return;
-	}
-	if (con.validated)
-		return;
-	alter->work->effect->scans = true;
-	if (con.contype == CONSTRAINT_FOREIGN)
-		mig_effect_lock_oid(alter->work, con.refers_to, RowShareLock);
 }
 
 /* --- partitions and parents --- */
@@ -137,24 +82,11 @@ mig_alter_attach(MigAlter *alter, AlterTableCmd *cmd)
 {
 	PartitionCmd *partition = castNode(PartitionCmd, cmd->def);
 	MigName    *other = mig_effect_name(alter->work, partition->name, false);
-	Oid			default_partition = InvalidOid;
 
-	mig_effect_lock(alter->work, other, AccessExclusiveLock);
-	mig_effect_lock_children(alter->work, other, AccessExclusiveLock);
 	if (alter->stmt->objtype == OBJECT_INDEX)
 	{
 		alter->irreversible = true;
 		return;
-	}
-	if (alter->name->relkind == RELKIND_PARTITIONED_TABLE && OidIsValid(alter->name->relid))
-		default_partition = get_default_partition_oid(alter->name->relid);
-	if (OidIsValid(default_partition))
-		mig_effect_lock_oid(alter->work, default_partition, AccessExclusiveLock);
-	if (!other->created)
-	{
-		alter->work->effect->scans = true;
-		mig_effect_note(alter->work, "%s is searched for rows outside of its bounds%s", other->text,
-						OidIsValid(default_partition) ? ", and so is the default partition" : "");
 	}
 	mig_alter_undo(alter, "DETACH PARTITION %s", other->text);
 }
@@ -166,12 +98,6 @@ mig_alter_detach(MigAlter *alter, AlterTableCmd *cmd)
 	MigName    *other = mig_effect_name(alter->work, partition->name, false);
 	char	   *bound = OidIsValid(other->relid) ? mig_undo_bound(other->relid) : NULL;
 
-	mig_effect_lock(alter->work, other, AccessExclusiveLock);
-	if (!partition->concurrent && OidIsValid(alter->name->relid) &&
-		alter->name->relkind == RELKIND_PARTITIONED_TABLE &&
-		OidIsValid(get_default_partition_oid(alter->name->relid)))
-		mig_effect_lock_oid(alter->work, get_default_partition_oid(alter->name->relid),
-							AccessExclusiveLock);
 	if (partition->concurrent)
 	{
 		mig_effect_top_level(alter->work, MIG_STEP_DETACH);
@@ -189,6 +115,5 @@ mig_alter_inherit(MigAlter *alter, AlterTableCmd *cmd)
 	bool		add = cmd->subtype == AT_AddInherit;
 	MigName    *parent = mig_effect_name(alter->work, castNode(RangeVar, cmd->def), false);
 
-	mig_effect_lock(alter->work, parent, add ? ShareUpdateExclusiveLock : AccessShareLock);
 	mig_alter_undo(alter, "%s %s", add ? "NO INHERIT" : "INHERIT", parent->text);
 }

@@ -88,7 +88,6 @@ judge_existing(MigWork *work, IndexStmt *stmt, const MigName *table, const MigNa
 {
 	MigIndex	index = mig_index_get(name->relid);
 
-	work->effect->builds = false;
 	if (index.found && !index.whole && !stmt->concurrent && !index.partitioned)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -108,7 +107,8 @@ judge_existing(MigWork *work, IndexStmt *stmt, const MigName *table, const MigNa
 		mig_effect_note(work, "%s exists already", name->text);
 }
 
-static void
+/* False if there is nothing to build. */
+static bool
 name_index(MigWork *work, IndexStmt *stmt, const MigName *table)
 {
 	MigEffect  *effect = work->effect;
@@ -125,11 +125,11 @@ name_index(MigWork *work, IndexStmt *stmt, const MigName *table)
 			/* goes with its table; the server may know of names that we do not */
 			mig_effect_makes(work, mig_overlay_target(work->overlay, table->nspname, name, false),
 							 RELKIND_INDEX, true);
-			return;
+			return true;
 		}
 		effect->command = insert_index_name(work->stmt, stmt, name);
 		if (effect->command == NULL)
-			return;
+			return true;
 	}
 	index = mig_overlay_target(work->overlay, table->nspname, name, false);
 	if (stmt->concurrent)
@@ -138,13 +138,14 @@ name_index(MigWork *work, IndexStmt *stmt, const MigName *table)
 	{
 		effect->undo = "";
 		judge_existing(work, stmt, table, index);
-		return;
+		return false;
 	}
 	effect->undo = psprintf("DROP INDEX %sIF EXISTS %s",
 							stmt->concurrent ? "CONCURRENTLY " : "", index->text);
 	mig_effect_makes(work, index,
 					 table->relkind == RELKIND_PARTITIONED_TABLE ? RELKIND_PARTITIONED_INDEX : RELKIND_INDEX,
 					 stmt->if_not_exists);
+	return true;
 }
 
 static void
@@ -163,13 +164,67 @@ effect_create_index(MigWork *work, IndexStmt *stmt)
 	if (stmt->relation->inh)
 		lock_partitions(work, table, mode);
 	require_columns(work, stmt, table);
-	work->effect->builds = stmt->relation->inh || table->relkind != RELKIND_PARTITIONED_TABLE;
 	if (stmt->concurrent)
 		mig_effect_top_level(work, MIG_STEP_CREATE_INDEX);
-	name_index(work, stmt, table);
+	if (name_index(work, stmt, table) &&
+		(stmt->relation->inh || table->relkind != RELKIND_PARTITIONED_TABLE))
+	{
+		work->effect->builds = true;
+		(void) mig_effect_scans_tree(work, table, stmt->relation->inh);
+	}
 }
 
 /* --- REINDEX --- */
+
+/* The table of an index, and what REINDEX INDEX does to it. */
+static void
+reindex_index(MigWork *work, MigName *name, LOCKMODE mode, bool concurrently)
+{
+	Oid			table = OidIsValid(name->relid) ? mig_relation_of_index(name->relid) : InvalidOid;
+
+	if (OidIsValid(table))
+	{
+		MigName    *of = mig_effect_name_of_oid(work, table);
+
+		mig_effect_about(work, of, mode);
+		if (name->relkind == RELKIND_PARTITIONED_INDEX)
+			lock_partitions(work, of, mode);
+		mig_effect_hazard(work, concurrently ? MIG_HZ_CONCURRENTLY : MIG_HZ_REINDEX, of, name->text, NULL);
+		mig_effect_scans_tree(work, of, name->relkind == RELKIND_PARTITIONED_INDEX);
+	}
+	mig_effect_lock(work, name, concurrently ? ShareUpdateExclusiveLock : AccessExclusiveLock);
+}
+
+static void
+reindex_table(MigWork *work, MigName *name, LOCKMODE mode, bool concurrently)
+{
+	List	   *tree;
+	ListCell   *lc,
+			   *li;
+
+	mig_effect_about(work, name, mode);
+	if (!OidIsValid(name->relid))
+		return;
+	tree = list_make1_oid(name->relid);
+	if (name->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		lock_partitions(work, name, concurrently ? ShareLock : mode);
+		tree = list_concat(tree, mig_relation_children(name->relid));
+		if (concurrently)
+			mig_effect_hazard(work, MIG_HZ_REINDEX_PARTITIONED, name, NULL, NULL);
+	}
+	foreach(lc, tree)
+	{
+		List	   *indexes = mig_relation_indexes(lfirst_oid(lc));
+
+		foreach(li, indexes)
+			if (!concurrently)
+				mig_effect_lock_oid(work, lfirst_oid(li), AccessExclusiveLock);
+		if (indexes != NIL)
+			mig_effect_scans(work, lfirst_oid(lc));
+	}
+	mig_effect_hazard(work, concurrently ? MIG_HZ_CONCURRENTLY : MIG_HZ_REINDEX, name, NULL, NULL);
+}
 
 static void
 effect_reindex(MigWork *work, ReindexStmt *stmt)
@@ -178,14 +233,13 @@ effect_reindex(MigWork *work, ReindexStmt *stmt)
 	bool		concurrently = has_option(stmt->params, "concurrently");
 	LOCKMODE	mode = concurrently ? ShareUpdateExclusiveLock : ShareLock;
 	MigName    *name;
-	Oid			table;
-	ListCell   *lc;
 
 	effect->undo = "";
 	effect->builds = true;
 	effect->place = MIG_OWN_TRANSACTION;
 	if (stmt->relation == NULL)
 	{
+		effect->scans = true;
 		mig_effect_top_level(work, MIG_STEP_REINDEX);
 		if (stmt->kind == REINDEX_OBJECT_SCHEMA)
 			effect->object = mig_sql_name(stmt->name);
@@ -197,24 +251,9 @@ effect_reindex(MigWork *work, ReindexStmt *stmt)
 		mig_effect_top_level(work, MIG_STEP_REINDEX);
 	effect->object = name->text;
 	if (stmt->kind == REINDEX_OBJECT_TABLE)
-	{
-		mig_effect_about(work, name, mode);
-		lock_partitions(work, name, mode);
-		if (!concurrently && OidIsValid(name->relid))
-			foreach(lc, mig_relation_indexes(name->relid))
-				mig_effect_lock_oid(work, lfirst_oid(lc), AccessExclusiveLock);
-		return;
-	}
-	table = OidIsValid(name->relid) ? mig_relation_of_index(name->relid) : InvalidOid;
-	if (OidIsValid(table))
-	{
-		MigName    *of = mig_effect_name_of_oid(work, table);
-
-		mig_effect_about(work, of, mode);
-		if (name->relkind == RELKIND_PARTITIONED_INDEX)
-			lock_partitions(work, of, mode);
-	}
-	mig_effect_lock(work, name, concurrently ? ShareUpdateExclusiveLock : AccessExclusiveLock);
+		reindex_table(work, name, mode, concurrently);
+	else
+		reindex_index(work, name, mode, concurrently);
 }
 
 /* --- CLUSTER, VACUUM, ANALYZE, REFRESH --- */
@@ -222,20 +261,26 @@ effect_reindex(MigWork *work, ReindexStmt *stmt)
 static void
 effect_cluster(MigWork *work, ClusterStmt *stmt)
 {
+	MigEffect  *effect = work->effect;
 	MigName    *name;
 
-	work->effect->undo = "";
-	mig_effect_rewrites(work);
-	work->effect->place = MIG_OWN_TRANSACTION;
+	effect->undo = "";
+	effect->place = MIG_OWN_TRANSACTION;
 	if (stmt->relation == NULL)
 	{
+		effect->rewrites = effect->scans = true;
 		mig_effect_top_level(work, MIG_STEP_REPEATABLE);
 		return;
 	}
 	name = mig_effect_name(work, stmt->relation, false);
 	mig_effect_about(work, name, AccessExclusiveLock);
+	mig_effect_hazard(work, MIG_HZ_CLUSTER, name, NULL, NULL);
 	if (name->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		mig_effect_lock_children(work, name, AccessExclusiveLock);
 		mig_effect_top_level(work, MIG_STEP_REPEATABLE);
+	}
+	mig_effect_rewrites_tree(work, name, name->relkind == RELKIND_PARTITIONED_TABLE);
 }
 
 static void
@@ -243,30 +288,52 @@ effect_vacuum(MigWork *work, VacuumStmt *stmt)
 {
 	MigEffect  *effect = work->effect;
 	bool		full = stmt->is_vacuumcmd && has_option(stmt->options, "full");
+	LOCKMODE	mode = full ? AccessExclusiveLock : ShareUpdateExclusiveLock;
 	ListCell   *lc;
 
 	effect->undo = "";
-	if (full)
-		mig_effect_rewrites(work);
+	effect->rewrites = effect->scans = full && stmt->rels == NIL;
 	/* ANALYZE of everything commits after each table, if it is let */
 	if (stmt->is_vacuumcmd || stmt->rels == NIL)
 		mig_effect_top_level(work, MIG_STEP_REPEATABLE);
 	else
 		effect->place = MIG_OWN_TRANSACTION;
 	foreach(lc, stmt->rels)
-		mig_effect_about(work, mig_effect_name(work, lfirst_node(VacuumRelation, lc)->relation, false),
-						 full ? AccessExclusiveLock : ShareUpdateExclusiveLock);
+	{
+		MigName    *name = mig_effect_name(work, lfirst_node(VacuumRelation, lc)->relation, false);
+
+		mig_effect_about(work, name, mode);
+		if (name->relkind == RELKIND_PARTITIONED_TABLE)
+			mig_effect_lock_children(work, name, mode);
+		if (!full)
+			continue;
+		mig_effect_rewrites_tree(work, name, name->relkind == RELKIND_PARTITIONED_TABLE);
+		mig_effect_hazard(work, MIG_HZ_VACUUM_FULL, name, NULL, NULL);
+	}
 }
 
 static void
 effect_refresh(MigWork *work, RefreshMatViewStmt *stmt)
 {
+	MigName    *name = mig_effect_name(work, stmt->relation, false);
+
 	work->effect->undo = "";
 	work->effect->place = MIG_OWN_TRANSACTION;
-	work->effect->rewrites = !stmt->concurrent && !stmt->skipData;
-	work->effect->scans = !stmt->skipData;
-	mig_effect_about(work, mig_effect_name(work, stmt->relation, false),
-					 stmt->concurrent ? ExclusiveLock : AccessExclusiveLock);
+	mig_effect_about(work, name, stmt->concurrent ? ExclusiveLock : AccessExclusiveLock);
+	if (stmt->skipData)
+	{
+		work->effect->breaks = true;
+		mig_effect_hazard(work, MIG_HZ_REFRESH_NO_DATA, name, NULL, NULL);
+		return;
+	}
+	mig_effect_view_sources(work, name);
+	if (stmt->concurrent)
+		mig_effect_scans_tree(work, name, false);
+	else
+	{
+		mig_effect_rewrites_tree(work, name, false);
+		mig_effect_hazard(work, MIG_HZ_REFRESH, name, NULL, NULL);
+	}
 }
 
 void

@@ -13,6 +13,7 @@
 
 #include "effect.h"
 #include "nodes/primnodes.h"
+#include "parser/parse_node.h"
 
 typedef struct MigWork
 {
@@ -60,6 +61,30 @@ extern void mig_effect_lock_children(MigWork *work, const MigName *name, LOCKMOD
 /* This is what the statement is about: relation, lock, size, what it rests on. */
 extern void mig_effect_about(MigWork *work, const MigName *name, LOCKMODE mode);
 
+/* --- work --- */
+
+/*
+ * All rows of a relation, or of the tree below it (inh), are read or copied
+ * while the locks are held.  Nothing if they have no block; true if they have.
+ */
+extern bool mig_effect_scans(MigWork *work, Oid relid);
+extern bool mig_effect_rewrites(MigWork *work, Oid relid);
+extern void mig_effect_copies(MigWork *work, Oid relid);	/* block by block: rows are not read */
+extern bool mig_effect_scans_tree(MigWork *work, const MigName *name, bool inh);
+extern bool mig_effect_rewrites_tree(MigWork *work, const MigName *name, bool inh);
+
+/* --- what may go wrong --- */
+
+/* For check(): name, subject and detail may be NULL. */
+extern MigHazard *mig_effect_hazard(MigWork *work, MigHazardKind kind, const MigName *name,
+									const char *subject, const char *detail);
+extern MigHazard *mig_effect_hazard_oid(MigWork *work, MigHazardKind kind, Oid relid,
+										const char *subject, const char *detail);
+
+/* The server would refuse it: location in the source, or -1; hint or NULL.  Only where that is certain. */
+extern void mig_effect_fails(MigWork *work, int sqlerrcode, int location, const char *hint,
+							 const char *format,...) pg_attribute_printf(5, 6);
+
 /* --- what follows --- */
 
 extern void mig_effect_note(MigWork *work, const char *format,...) pg_attribute_printf(2, 3);
@@ -70,9 +95,103 @@ extern MigChange *mig_effect_add_change(MigWork *work, MigChangeKind kind);
 extern void mig_effect_makes_object(MigWork *work, const char *kind, const char *name);
 extern void mig_effect_drops_object(MigWork *work, const char *kind, const char *name);
 extern void mig_effect_breaks(MigWork *work, const char *word);	/* contract, with a bare name */
-extern void mig_effect_rewrites(MigWork *work); /* and hence scans */
 extern void mig_effect_opaque(MigWork *work);
 extern void mig_effect_top_level(MigWork *work, MigStepKind kind);
+
+/* --- expressions (effect_expr.c) --- */
+
+/* The type's OID; InvalidOid when it is not there (yet). */
+extern Oid	mig_expr_type(const TypeName *type, int32 *typmod);
+
+/*
+ * With its names resolved, over the columns of a relation unless name is
+ * NULL, and coerced to a type unless typid is InvalidOid.  NULL: it rests on
+ * what is not there yet.  Errors: those of the server's analysis, placed in
+ * the statement.
+ */
+extern Node *mig_expr_transform(MigWork *work, const MigName *name, Node *raw, ParseExprKind kind,
+								Oid typid, int32 typmod);
+
+/*
+ * Run something of the server's that may raise an error, or leave locks
+ * behind (keep false).  Result NULL, and no error, if what it did not find
+ * may be made by an earlier statement; otherwise the error is placed in the
+ * statement.  name: the relation that it concerns, or NULL.
+ */
+extern void *mig_expr_try(MigWork *work, const MigName *name, void *(*run) (MigWork *, void *),
+						  void *arg, bool keep);
+
+/* Folded, as the server does before it looks; NULL where that must not be done. */
+extern Node *mig_expr_fold(MigWork *work, Node *expr);
+
+/* --- proofs (effect_proof.c) --- */
+
+/* Do the valid CHECKs of a table, but for those of the names in dropped, prove that a column is not null? */
+extern bool mig_proof_not_null(MigWork *work, Oid relid, AttrNumber attnum, const List *dropped);
+
+/* A new partition of a table that is there. */
+typedef struct MigPartition
+{
+	Oid			parent;
+	Oid			attached;		/* InvalidOid: it is only being created */
+	Oid			default_partition;	/* InvalidOid: none */
+	bool		known;			/* what follows was found */
+	List	   *unproved;		/* OIDs of tables that are read, since nothing proves that their rows fit */
+	List	   *unproved_default;	/* ... and below the default partition, that no row of it belongs here */
+} MigPartition;
+
+extern void mig_proof_partition(MigWork *work, MigPartition *partition, PartitionBoundSpec *bound);
+
+/* --- ALTER TABLE (effect_work*.c) --- */
+
+typedef struct MigAltering
+{
+	MigWork    *work;
+	AlterTableStmt *stmt;
+	const MigName *name;
+	LOCKMODE	mode;
+	bool		inh;			/* the children, too */
+	List	   *tree;			/* OIDs: it and, with inh, all below; NIL if it is not there yet */
+	bool		checks_keys;	/* inline foreign keys are checked, too */
+	List	   *dropped;		/* names of constraints that the same statement drops */
+} MigAltering;
+
+/* All locks, work and hazards of an ALTER TABLE but those on the table itself. */
+extern void mig_effect_alter_work(MigWork *work, AlterTableStmt *stmt, const MigName *name, LOCKMODE mode);
+
+/* Of one family of subcommands each; false if the subcommand is none of theirs. */
+extern bool mig_effect_work_column(MigAltering *alter, AlterTableCmd *cmd);
+extern bool mig_effect_work_constraint(MigAltering *alter, AlterTableCmd *cmd);
+extern bool mig_effect_work_partition(MigAltering *alter, AlterTableCmd *cmd);
+extern bool mig_effect_work_table(MigAltering *alter, AlterTableCmd *cmd);
+
+/* A new column; inh: of the children, too; checks_keys: an inline foreign key is checked. */
+extern void mig_effect_add_column(MigWork *work, const MigName *name, ColumnDef *def,
+								  bool inh, bool checks_keys);
+extern void mig_effect_alter_type(MigWork *work, const MigName *name, AlterTableCmd *cmd, bool inh);
+
+/* A column gets a NOT NULL: each table of the tree is read unless that is proved. */
+extern void mig_effect_set_not_null(MigAltering *alter, const char *colname);
+
+/* CHECKs that mention a column are checked again. */
+extern void mig_effect_recheck(MigWork *work, Oid relid, const char *colname);
+
+/* What is dropped along with it (list of ObjectAddress *) is locked. */
+extern void mig_effect_lock_dependents(MigWork *work, List *objects);
+
+/* CREATE TABLE ... PARTITION OF: what it costs the default partition. */
+extern void mig_effect_new_partition(MigWork *work, const MigName *parent, PartitionBoundSpec *bound);
+
+/* Do clients notice that a column has another type? */
+extern void mig_effect_type_breaks(MigWork *work, const MigName *name, const char *colname,
+								   Oid old_type, int32 old_typmod, Oid typid, int32 typmod);
+
+/* Does it bring a DEFAULT along, as far as foreign keys care? */
+extern bool mig_effect_has_default(const ColumnDef *def);
+extern bool mig_is_serial(const TypeName *type);
+
+/* A foreign key is checked: both tables are read; false if there are no rows. */
+extern bool mig_effect_check_key(MigWork *work, const MigName *name, const Constraint *con);
 
 /* --- families --- */
 
@@ -92,21 +211,25 @@ extern void mig_effect_function(MigWork *work, Node *node);	/* CREATE FUNCTION *
 extern void mig_effect_session(MigWork *work, Node *node);	/* SET, LISTEN, PREPARE, SAVEPOINT, ... */
 extern void mig_effect_cluster(MigWork *work, Node *node);	/* databases, tablespaces, subscriptions, ALTER SYSTEM, CHECKPOINT */
 
+/*
+ * Which tables a query reads as a whole, by the server's own planner, and
+ * which relations it locks; false if it cannot be planned yet.  effect_read.c
+ */
+extern bool mig_effect_read(MigWork *work, Node *raw);
+
+/* The same for the query of a materialized view that is there. */
+extern void mig_effect_view_sources(MigWork *work, const MigName *name);
+
 /* All relations that a raw query reads and writes, functions that it calls; effect_query.c. */
 extern void mig_effect_walk(MigWork *work, Node *node);
 
 /* Does a function of that name do nothing but compute? effect_code.c */
 extern bool mig_effect_harmless(List *funcname);
 
-
 /* A foreign key of a table: lock what it refers to; effect_table.c. */
 extern void mig_effect_references(MigWork *work, const MigName *name, Constraint *con);
 
 /* A constraint of a table: the index that it brings along; effect_table.c. */
 extern void mig_effect_makes_constraint(MigWork *work, const MigName *table, Constraint *con);
-
-/* One subcommand's work: sets scans, rewrites, builds; effect_column.c. */
-extern void mig_effect_add_column(MigWork *work, const MigName *name, ColumnDef *column);
-extern void mig_effect_alter_type(MigWork *work, const MigName *name, AlterTableCmd *cmd);
 
 #endif							/* MIGRATE_EFFECT_INT_H */

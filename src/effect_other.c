@@ -9,18 +9,14 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "compat.h"
+#include "dependents.h"
 #include "effect_int.h"
 #include "sqlgen.h"
 
@@ -48,34 +44,29 @@ effect_alter_sequence(MigWork *work, AlterSeqStmt *stmt)
 
 /* --- domains and enums --- */
 
-/* Tables that have a column of a type: what depends on the type column by column. */
+/* Tables that have a column of a domain are read, each one; within an array or the like the server gives up. */
 static void
-lock_tables_of_type(MigWork *work, Oid typid, LOCKMODE mode)
+check_tables_of_type(MigWork *work, const char *name, Oid typid, MigHazardKind kind)
 {
-	Relation	catalog = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	char	   *nested;
+	List	   *tables = mig_dependents_tables_of_type(typid, &nested);
+	ListCell   *lc;
 
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(TypeRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(typid));
-	scan = systable_beginscan(catalog, DependReferenceIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	if (nested)
 	{
-		Form_pg_depend dep = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (dep->classid == RelationRelationId && dep->objsubid != 0 &&
-			(get_rel_relkind(dep->objid) == RELKIND_RELATION ||
-			 get_rel_relkind(dep->objid) == RELKIND_MATVIEW))
-		{
-			mig_effect_about(work, mig_effect_name_of_oid(work, dep->objid), mode);
-			work->effect->scans = true;
-		}
+		mig_effect_fails(work, ERRCODE_FEATURE_NOT_SUPPORTED, -1,
+						 "Put the constraint on the columns that need it.",
+						 "cannot alter type \"%s\" because column %s uses it", name, nested);
+		return;
 	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
+	foreach(lc, tables)
+	{
+		MigName    *table = mig_effect_name_of_oid(work, lfirst_oid(lc));
+
+		mig_effect_about(work, table, ShareLock);
+		if (mig_effect_scans(work, table->relid))
+			mig_effect_hazard(work, kind, table, name, NULL);
+	}
 }
 
 static void
@@ -104,7 +95,8 @@ effect_alter_domain(MigWork *work, AlterDomainStmt *stmt)
 	if (stmt->subtype == 'V')
 		work->effect->undo = "";
 	if (checks && OidIsValid(typid))
-		lock_tables_of_type(work, typid, ShareLock);
+		check_tables_of_type(work, name, typid,
+							 stmt->subtype == 'V' ? MIG_HZ_DOMAIN_VALIDATE : MIG_HZ_DOMAIN_CONSTRAINT);
 }
 
 static void

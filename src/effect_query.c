@@ -185,32 +185,34 @@ mig_effect_walk(MigWork *work, Node *node)
 static void
 judge_rows(MigWork *work, Node *node)
 {
-	MigEffect  *effect = work->effect;
+	RangeVar   *target = NULL;
 
-	switch (nodeTag(node))
-	{
-		case T_UpdateStmt:
-		case T_DeleteStmt:
-		case T_MergeStmt:
-			effect->scans = true;
-			break;
-		default:
-			break;
-	}
+	if (IsA(node, UpdateStmt))
+		target = ((UpdateStmt *) node)->relation;
+	else if (IsA(node, DeleteStmt))
+		target = ((DeleteStmt *) node)->relation;
+	else if (IsA(node, MergeStmt))
+		target = ((MergeStmt *) node)->relation;
+	if (!mig_effect_read(work, node) && target)
+		mig_effect_scans_tree(work, mig_effect_name(work, target, false), target->inh);
 }
 
 static void
 effect_copy(MigWork *work, CopyStmt *copy)
 {
 	if (copy->query)
+	{
 		mig_effect_walk(work, copy->query);
+		(void) mig_effect_read(work, copy->query);
+	}
 	else if (copy->relation)
 	{
 		MigName    *name = mig_effect_name(work, copy->relation, false);
 
 		mig_effect_about(work, name, copy->is_from ? RowExclusiveLock : AccessShareLock);
 		work->effect->writes_rows = copy->is_from;
-		work->effect->scans = !copy->is_from;
+		if (!copy->is_from)
+			mig_effect_scans_tree(work, name, false);
 	}
 }
 
@@ -306,6 +308,7 @@ effect_select(MigWork *work, SelectStmt *select)
 		return;
 	}
 	mig_effect_walk(work, (Node *) select);
+	(void) mig_effect_read(work, (Node *) select);
 	if (!effect->opaque && !effect->writes_rows)
 		effect->undo = "";
 	if (effect->relation == NULL && list_length(effect->locks) > 0)

@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 
@@ -79,19 +78,12 @@ effect_column(MigWork *work, const MigName *name, ColumnDef *column)
 
 /* A new partition: its parent keeps everybody out, and so does the default partition, which is searched. */
 static void
-effect_partition_of(MigWork *work, const MigName *parent)
+effect_partition_of(MigWork *work, const MigName *parent, PartitionBoundSpec *bound)
 {
-	Oid			default_partition = InvalidOid;
-
 	mig_effect_lock(work, parent, AccessExclusiveLock);
-	if (parent->relkind == RELKIND_PARTITIONED_TABLE && OidIsValid(parent->relid))
-		default_partition = get_default_partition_oid(parent->relid);
-	if (OidIsValid(default_partition))
-	{
-		mig_effect_lock_oid(work, default_partition, AccessExclusiveLock);
-		mig_effect_note(work, "the default partition %s is searched for rows of the new one",
-						mig_relation_text(default_partition));
-	}
+	mig_effect_new_partition(work, parent, bound);
+	if (!parent->created)
+		mig_effect_hazard(work, MIG_HZ_PARTITION_OF, parent, NULL, NULL);
 }
 
 static void
@@ -104,7 +96,7 @@ effect_elements(MigWork *work, const MigName *name, CreateStmt *stmt)
 		MigName    *parent = mig_effect_name(work, lfirst_node(RangeVar, lc), false);
 
 		if (stmt->partbound)
-			effect_partition_of(work, parent);
+			effect_partition_of(work, parent, stmt->partbound);
 		else
 			mig_effect_lock(work, parent, ShareUpdateExclusiveLock);
 	}

@@ -80,6 +80,9 @@ typedef struct MigLock
 	char	   *relation;		/* qualified and quoted */
 	LOCKMODE	mode;
 	bool		created;		/* by this very migration: nobody can wait */
+	bool		scans;			/* all its rows are read meanwhile (while planning; not stored) */
+	bool		rewrites;		/* ... and copied */
+	Oid			relid;			/* in the catalog now, or InvalidOid (not stored) */
 } MigLock;
 
 /*

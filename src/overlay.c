@@ -21,6 +21,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
@@ -106,6 +107,18 @@ int
 mig_overlay_errposition(const MigOverlay *overlay, int offset)
 {
 	return mig_parse_errposition(overlay->source, overlay->what, offset);
+}
+
+const char *
+mig_overlay_source(const MigOverlay *overlay)
+{
+	return overlay->source;
+}
+
+int
+mig_overlay_offset(const MigOverlay *overlay, int position)
+{
+	return pg_mbcharcliplen(overlay->source, strlen(overlay->source), position - 1);
 }
 
 bool

@@ -70,6 +70,10 @@ extern void mig_overlay_enter(MigOverlay *overlay, const char *version,
 /* Inside ereport(): the place in the text. */
 extern int	mig_overlay_errposition(const MigOverlay *overlay, int offset);
 
+/* The text, and the byte offset in it of a position in characters, from 1. */
+extern const char *mig_overlay_source(const MigOverlay *overlay);
+extern int	mig_overlay_offset(const MigOverlay *overlay, int position);
+
 /* Has anything run that we could not see through? */
 extern bool mig_overlay_opaque(const MigOverlay *overlay);
 

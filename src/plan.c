@@ -195,7 +195,7 @@ open_block(Builder *builder, const MigStatement *begin, const char *begin_text)
 		found = ends_block(stmt, &block->aborted);
 		block->whole |= keeps_block(stmt);
 	}
-	if (!found)
+	if (!found && builder->planner.context->look == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("transaction block is never committed"),
@@ -522,6 +522,17 @@ plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
 	add_item(builder, own, effect, part);
 }
 
+/* What the server would refuse is refused before anything has been changed. */
+static void
+refuse(Builder *builder, const MigFailure *failure)
+{
+	ereport(ERROR,
+			(errcode(failure->sqlerrcode),
+			 errmsg("%s", failure->message),
+			 failure->hint ? errhint("%s", failure->hint) : 0,
+			 mig_overlay_errposition(builder->planner.overlay, failure->location)));
+}
+
 static void
 plan_statement(Builder *builder, const MigStatement *stmt)
 {
@@ -533,7 +544,16 @@ plan_statement(Builder *builder, const MigStatement *stmt)
 	if (follow_transaction(builder, stmt))
 		return;
 	effect = mig_classify(stmt, planner->overlay);
+	if (planner->context->look)
+	{
+		planner->context->look(planner->context->look_arg, stmt, effect, planner->overlay, builder->block,
+									builder->statements);
+		add_item(builder, stmt, effect, NULL);
+		return;
+	}
 	mig_refuse(stmt, planner->overlay);
+	if (effect->failure)
+		refuse(builder, effect->failure);
 	/* a sequence needs several transactions */
 	if (!planner->context->as_written &&
 		(builder->block == NULL || !(builder->block->whole || builder->block->aborted)))
@@ -590,7 +610,7 @@ build(const char *sql, const char *what, List *statements, const MigPlanContext 
 	level = NewGUCNestLevel();
 	foreach(lc, statements)
 		plan_statement(&builder, lfirst(lc));
-	plan = finish(&builder);
+	plan = context->look ? NULL : finish(&builder);
 	AtEOXact_GUC(false, level);
 	return plan;
 }

@@ -21,6 +21,18 @@ typedef struct MigRate
 	int64		steps;
 } MigRate;
 
+struct MigEffect;
+struct MigOverlay;
+
+/*
+ * For check(): each statement as it stands, with what it would do, before
+ * the overlay knows of it; block is the same for those of one transaction
+ * block, NULL outside of any.
+ */
+typedef void (*MigOnStatement) (void *arg, const MigStatement *stmt, struct MigEffect *effect,
+							   const struct MigOverlay *overlay, const void *block,
+							   const List *statements);
+
 typedef struct MigPlanContext
 {
 	const char *version;		/* for messages; NULL: explain() */
@@ -30,10 +42,13 @@ typedef struct MigPlanContext
 	bool		complete;		/* no old client is left to protect */
 	List	   *rates;			/* of MigRate * */
 	struct MigOverlay *overlay; /* what earlier plans make; NULL: nothing */
+	MigOnStatement		look;			/* NULL: plan */
+	void	   *look_arg;
 } MigPlanContext;
 
 /*
- * Plan sql against the live catalog, under the search_path in force.
+ * Plan sql against the live catalog, under the search_path in force; with
+ * look, only go through its statements, NULL.
  * Errors: those of mig_parse and mig_classify; 42601 for a BEGIN that is never
  * committed; 25001 for a statement that the server refuses in a transaction
  * block, in a block that cannot be split; 25P01 for a savepoint outside of

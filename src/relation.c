@@ -25,6 +25,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_publication.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/partition.h"
@@ -495,4 +496,101 @@ mig_relation_primary_key(Oid relid)
 													  false)));
 	ReleaseSysCache(tuple);
 	return names;
+}
+
+Oid
+mig_relation_of_constraint(Oid conoid)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(conoid));
+	Oid			relid = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		relid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+		ReleaseSysCache(tuple);
+	}
+	return relid;
+}
+
+Oid
+mig_relation_of_trigger(Oid trigid)
+{
+	Oid			relid = InvalidOid;
+	Rows		rows;
+	HeapTuple	tuple;
+
+	rows_begin(&rows, TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, trigid);
+	if (HeapTupleIsValid(tuple = systable_getnext(rows.scan)))
+		relid = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+	rows_end(&rows);
+	return relid;
+}
+
+/* --- replication --- */
+
+static bool
+has_index(Oid relid, bool identity)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_indexes(relid))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+		bool		found;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		found = identity ? ((Form_pg_index) GETSTRUCT(tuple))->indisreplident :
+			((Form_pg_index) GETSTRUCT(tuple))->indisprimary;
+		ReleaseSysCache(tuple);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+bool
+mig_relation_has_primary_key(Oid relid)
+{
+	return has_index(relid, false);
+}
+
+bool
+mig_relation_has_identity(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	char		identity;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	identity = ((Form_pg_class) GETSTRUCT(tuple))->relreplident;
+	ReleaseSysCache(tuple);
+	switch (identity)
+	{
+		case REPLICA_IDENTITY_FULL:
+			return true;
+		case REPLICA_IDENTITY_INDEX:
+			return has_index(relid, true);
+		case REPLICA_IDENTITY_DEFAULT:
+			return has_index(relid, false);
+		default:
+			return false;
+	}
+}
+
+bool
+mig_relation_is_published(Oid relid)
+{
+	List	   *publications = list_concat(GetRelationPublications(relid), GetAllTablesPublications());
+	ListCell   *lc;
+
+	publications = list_concat(publications, GetSchemaPublications(get_rel_namespace(relid)));
+	foreach(lc, publications)
+	{
+		Publication *publication = GetPublication(lfirst_oid(lc));
+
+		if (publication->pubactions.pubupdate || publication->pubactions.pubdelete)
+			return true;
+	}
+	return false;
 }

@@ -91,4 +91,17 @@ extern char *mig_relation_primary_key_name(Oid relid);
 /* Has it a row that can be seen, itself or below it?  Takes locks as above; reads no further than the first row. */
 extern bool mig_relation_has_rows(Oid relid);
 
+/* The table of a constraint, or InvalidOid. */
+extern Oid	mig_relation_of_constraint(Oid conoid);
+
+extern Oid	mig_relation_of_trigger(Oid trigid);
+
+extern bool mig_relation_has_primary_key(Oid relid);
+
+/* Has it what a publication needs to tell rows by: primary key, an index chosen for it, or FULL? */
+extern bool mig_relation_has_identity(Oid relid);
+
+/* Does any publication send its updates and deletes? */
+extern bool mig_relation_is_published(Oid relid);
+
 #endif							/* MIGRATE_RELATION_H */

@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * hazard.h
+ *	  What can go wrong when a statement is run as it stands: found while it
+ *	  is classified, put into words by check_rules.c.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_HAZARD_H
+#define MIGRATE_HAZARD_H
+
+#include "migrate.h"
+
+/* One rule of check_rules.c each, which is where they are explained. */
+typedef enum MigHazardKind
+{
+	/* locks */
+	MIG_HZ_LOCK,
+	MIG_HZ_LOCK_MEANWHILE,
+	MIG_HZ_LOCK_TABLE,
+	MIG_HZ_INDEX_LOCK,
+	MIG_HZ_FAILS,
+	/* new columns */
+	MIG_HZ_COLUMN_SELECT_STAR,
+	MIG_HZ_COLUMN_PREPARED,
+	MIG_HZ_COLUMN_INSERT,
+	MIG_HZ_COLUMN_VOLATILE,
+	MIG_HZ_COLUMN_STABLE,
+	MIG_HZ_COLUMN_SERIAL,
+	MIG_HZ_COLUMN_IDENTITY,
+	MIG_HZ_COLUMN_STORED,
+	MIG_HZ_COLUMN_VIRTUAL_NOT_NULL,
+	MIG_HZ_COLUMN_DOMAIN,
+	MIG_HZ_COLUMN_NOT_NULL,
+	MIG_HZ_COLUMN_CHECK,
+	MIG_HZ_COLUMN_KEY,
+	MIG_HZ_COLUMN_REFERENCES,
+	MIG_HZ_COLUMN_JSON,
+	/* columns */
+	MIG_HZ_DROP_COLUMN,
+	MIG_HZ_DROP_COLUMN_TAKES,
+	MIG_HZ_DROP_COLUMN_FUNCTION,
+	MIG_HZ_RENAME_COLUMN,
+	MIG_HZ_SET_NOT_NULL,
+	MIG_HZ_DROP_NOT_NULL,
+	MIG_HZ_DROP_DEFAULT,
+	MIG_HZ_IDENTITY_ALWAYS,
+	MIG_HZ_IDENTITY_START,
+	MIG_HZ_DROP_IDENTITY,
+	MIG_HZ_SET_EXPRESSION,
+	MIG_HZ_EXPRESSION_CHANGES,
+	MIG_HZ_TYPE_REWRITES,
+	MIG_HZ_TYPE_INDEX,
+	MIG_HZ_TYPE_CHECK,
+	MIG_HZ_TYPE_FOREIGN_KEY,
+	MIG_HZ_TYPE_BREAKS,
+	MIG_HZ_TYPE_PREPARED,
+	MIG_HZ_TYPE_STATISTICS,
+	MIG_HZ_TYPE_SEQUENCE,
+	/* constraints */
+	MIG_HZ_ADD_CHECK,
+	MIG_HZ_ADD_NOT_NULL,
+	MIG_HZ_ADD_UNIQUE,
+	MIG_HZ_ADD_PRIMARY_KEY,
+	MIG_HZ_ADD_EXCLUDE,
+	MIG_HZ_ADD_FOREIGN_KEY,
+	MIG_HZ_USING_INDEX_NULLABLE,
+	MIG_HZ_NOT_VALID_OLD_ROWS,
+	MIG_HZ_FOREIGN_KEY_NO_INDEX,
+	MIG_HZ_FOREIGN_KEY_TYPES,
+	MIG_HZ_FOREIGN_KEY_SEVERAL,
+	MIG_HZ_VALIDATE_LOCKED,
+	MIG_HZ_DROP_KEY,
+	MIG_HZ_CONSTRAINT_RENAMED,
+	MIG_HZ_ENFORCE,
+	/* domains and types */
+	MIG_HZ_DOMAIN_CONSTRAINT,
+	MIG_HZ_DOMAIN_VALIDATE,
+	MIG_HZ_DROP_TYPE,
+	MIG_HZ_RENAME_TYPE,
+	MIG_HZ_ENUM_VALUE,
+	MIG_HZ_ENUM_RENAME,
+	MIG_HZ_TYPE_ATTRIBUTE,
+	/* indexes */
+	MIG_HZ_CREATE_INDEX,
+	MIG_HZ_CREATE_INDEX_PARTITIONED,
+	MIG_HZ_INDEX_INVALID,
+	MIG_HZ_INDEX_DUPLICATE,
+	MIG_HZ_INDEX_UNUSED,
+	MIG_HZ_CONCURRENTLY,
+	MIG_HZ_DROP_INDEX,
+	MIG_HZ_DROP_INDEX_PARTITIONED,
+	MIG_HZ_DROP_INDEX_USED,
+	MIG_HZ_DROP_INDEX_UNUSED,
+	MIG_HZ_DROP_INDEX_UNIQUE,
+	MIG_HZ_REINDEX,
+	MIG_HZ_REINDEX_PARTITIONED,
+	MIG_HZ_INDEX_TABLESPACE,
+	/* partitions and inheritance */
+	MIG_HZ_ATTACH,
+	MIG_HZ_ATTACH_DEFAULT,
+	MIG_HZ_ATTACH_INDEX,
+	MIG_HZ_ATTACH_FOREIGN_KEY,
+	MIG_HZ_PARTITION_OF,
+	MIG_HZ_DETACH,
+	MIG_HZ_DETACHED_ROWS,
+	MIG_HZ_DROP_PARTITION,
+	MIG_HZ_INHERIT,
+	/* whole tables */
+	MIG_HZ_DROP_TABLE,
+	MIG_HZ_RENAME_TABLE,
+	MIG_HZ_SET_SCHEMA,
+	MIG_HZ_RENAME_SCHEMA,
+	MIG_HZ_DROP_SCHEMA,
+	MIG_HZ_DROP_OWNED,
+	MIG_HZ_TRUNCATE,
+	MIG_HZ_SET_LOGGED,
+	MIG_HZ_SET_UNLOGGED,
+	MIG_HZ_SET_TABLESPACE,
+	MIG_HZ_SET_ACCESS_METHOD,
+	MIG_HZ_CLUSTER,
+	MIG_HZ_VACUUM_FULL,
+	MIG_HZ_AUTOVACUUM_OFF,
+	MIG_HZ_CATALOG_TABLE,
+	MIG_HZ_OWNER,
+	MIG_HZ_REPLICA_IDENTITY,
+	MIG_HZ_ENABLE_RLS,
+	MIG_HZ_ROW_VISIBILITY,
+	MIG_HZ_RULE,
+	MIG_HZ_REVOKE,
+	MIG_HZ_DISABLE_TRIGGER,
+	/* views, functions, sequences, publications, extensions */
+	MIG_HZ_FUNCTION_INDEXED,
+	MIG_HZ_DROP_FUNCTION,
+	MIG_HZ_DROP_VIEW,
+	MIG_HZ_REFRESH,
+	MIG_HZ_REFRESH_NO_DATA,
+	MIG_HZ_CREATE_AS,
+	MIG_HZ_ALTER_SEQUENCE,
+	MIG_HZ_SEQUENCE_RESTART,
+	MIG_HZ_DROP_SEQUENCE,
+	MIG_HZ_PUBLICATION,
+	MIG_HZ_DROP_EXTENSION,
+	MIG_HZ_DROPS_MORE,
+	MIG_HZ_DROPS_OTHER,
+	MIG_HZ_RENAME_OTHER,
+	/* data */
+	MIG_HZ_UPDATE,
+	MIG_HZ_DELETE,
+	MIG_HZ_DELETE_UNINDEXED,
+	MIG_HZ_INSERT_SELECT,
+	MIG_HZ_MERGE,
+	MIG_HZ_BATCH_SCANS,
+	MIG_HZ_SELECT_LOCKS,
+	MIG_HZ_DATA_UNDER_LOCK,
+	MIG_HZ_OPAQUE
+} MigHazardKind;
+
+typedef struct MigHazard
+{
+	MigHazardKind kind;
+	char	   *relation;		/* that it concerns, qualified; NULL: none */
+	Oid			relid;			/* of it in the catalog, or InvalidOid */
+	bool		created;		/* it was made by the same SQL */
+	char	   *subject;		/* column, constraint, index, ... as text, or NULL */
+	char	   *detail;			/* whatever else the message says, or NULL */
+	char	   *instead;		/* SQL of the safe way, where it depends on more than the rule; or NULL */
+} MigHazard;
+
+/* What the server would say to a statement that it refuses. */
+typedef struct MigFailure
+{
+	int			sqlerrcode;
+	int			location;		/* byte offset in the source */
+	char	   *message;
+	char	   *hint;			/* or NULL */
+} MigFailure;
+
+#endif							/* MIGRATE_HAZARD_H */
