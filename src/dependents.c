@@ -164,6 +164,37 @@ goes_along(const Form_pg_depend dep)
 	return several;
 }
 
+/* What goes silently keeps nothing back, even if it depends in another way as well (dependency.c). */
+static List *
+remove_object(List *objects, const Form_pg_depend dep)
+{
+	ListCell   *lc;
+
+	foreach(lc, objects)
+	{
+		ObjectAddress *object = lfirst(lc);
+
+		if (object->classId == dep->classid && object->objectId == dep->objid)
+			return list_delete_cell(objects, lc);
+	}
+	return objects;
+}
+
+/* Those that depend in the ordinary way alone. */
+static List *
+keep_loud(List *objects, Oid classid, Oid objid, int subid, bool with_subid)
+{
+	DependScan	scan;
+	Form_pg_depend dep;
+
+	scan_begin(&scan, classid, objid, subid, with_subid);
+	while ((dep = scan_next(&scan)) != NULL)
+		if (dep->deptype != DEPENDENCY_NORMAL)
+			objects = remove_object(objects, dep);
+	scan_end(&scan);
+	return objects;
+}
+
 List *
 mig_dependents_of_column(Oid relid, AttrNumber attnum, MigUse use)
 {
@@ -192,6 +223,8 @@ mig_dependents_of_column(Oid relid, AttrNumber attnum, MigUse use)
 			objects = add_object(objects, dep->classid, dep->objid, dep->objsubid);
 	}
 	scan_end(&scan);
+	if (use == MIG_USE_DROP)
+		objects = keep_loud(objects, RelationRelationId, relid, attnum, true);
 	return objects;
 }
 
@@ -208,7 +241,7 @@ mig_dependents_of_object(Oid classid, Oid objid)
 			!(dep->classid == classid && dep->objid == objid))
 			objects = add_object(objects, dep->classid, dep->objid, dep->objsubid);
 	scan_end(&scan);
-	return objects;
+	return keep_loud(objects, classid, objid, 0, false);
 }
 
 Oid

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_rewrite.h"
 #include "utils/lsyscache.h"
 
 #include "dependents.h"
@@ -241,6 +242,31 @@ mig_effect_about(MigWork *work, const MigName *name, LOCKMODE mode)
 		effect->lock = mode;
 	if (OidIsValid(name->relid))
 		mig_relation_size(name->relid, name->text, &effect->rows, &effect->bytes);
+}
+
+/*
+ * An earlier statement may have dropped what the catalog still shows; of
+ * views it is known, of the rest it is not.
+ */
+List *
+mig_effect_still_there(MigWork *work, List *objects)
+{
+	List	   *there = NIL;
+	ListCell   *lc;
+
+	if (mig_overlay_mark(work->overlay) == 0)
+		return objects;
+	foreach(lc, objects)
+	{
+		ObjectAddress *object = lfirst(lc);
+		Oid			relid = mig_dependents_relation(object);
+		MigName    *name = object->classId == RewriteRelationId && OidIsValid(relid) ?
+			mig_effect_name_of_oid(work, relid) : NULL;
+
+		if (name && name->known && name->relid == relid && !name->touched)
+			there = lappend(there, object);
+	}
+	return there;
 }
 
 /* Views, rules and tables that lose something along with what is dropped. */

@@ -176,6 +176,9 @@ extern void mig_effect_set_not_null(MigAltering *alter, const char *colname);
 /* CHECKs that mention a column are checked again. */
 extern void mig_effect_recheck(MigWork *work, Oid relid, const char *colname);
 
+/* Of these objects (list of ObjectAddress *) those that no earlier statement can have dropped. */
+extern List *mig_effect_still_there(MigWork *work, List *objects);
+
 /* What is dropped along with it (list of ObjectAddress *) is locked. */
 extern void mig_effect_lock_dependents(MigWork *work, List *objects);
 

@@ -318,7 +318,9 @@ judge_foreign_keys(TypeChange *change)
 static void
 judge_dependents(TypeChange *change)
 {
-	List	   *users = mig_dependents_of_column(change->relid, change->attnum, MIG_USE_TYPE);
+	List	   *users = mig_effect_still_there(change->work,
+											   mig_dependents_of_column(change->relid, change->attnum,
+																		MIG_USE_TYPE));
 	char	   *row = mig_dependents_row_type(change->relid);
 	MigWork    *work = change->work;
 

@@ -131,7 +131,8 @@ drop_from_table(MigAltering *alter, AlterTableCmd *cmd, Oid relid)
 	if (objects != NIL)
 		mig_effect_hazard_oid(work, MIG_HZ_DROP_COLUMN_TAKES, relid, cmd->name,
 							  mig_dependents_text(objects));
-	objects = mig_dependents_of_column(relid, attribute.number, MIG_USE_DROP);
+	objects = mig_effect_still_there(work,
+									 mig_dependents_of_column(relid, attribute.number, MIG_USE_DROP));
 	if (objects == NIL || alter->name->touched)
 		return;
 	if (cmd->behavior == DROP_CASCADE)

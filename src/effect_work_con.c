@@ -514,6 +514,7 @@ drop_key(MigAltering *alter, AlterTableCmd *cmd, MigConstraint *con)
 		mig_effect_lock_oid(alter->work, con->index, AccessExclusiveLock);
 		objects = list_concat(objects, mig_dependents_of_object(RelationRelationId, con->index));
 	}
+	objects = mig_effect_still_there(alter->work, objects);
 	hazard(alter, MIG_HZ_DROP_KEY, cmd->name, NULL);
 	if (!is_replaced(alter))
 		alter->work->effect->breaks = true;
