@@ -1,6 +1,6 @@
 -- The oldest visits leave the table; the partition stays for the archive.
 -- migrate:up
-ALTER TABLE shop.visits DETACH PARTITION shop.visits_oldest CONCURRENTLY;
+ALTER TABLE shop.visits DETACH PARTITION shop.visits_oldest;
 COMMENT ON TABLE shop.visits_oldest IS 'to be archived';
 -- migrate:down
 COMMENT ON TABLE shop.visits_oldest IS NULL;

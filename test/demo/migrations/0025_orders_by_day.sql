@@ -1,5 +1,5 @@
 -- migrate:up
-CREATE INDEX CONCURRENTLY orders_day_idx ON shop.orders (((placed_at AT TIME ZONE 'UTC')::date), status);
+CREATE INDEX orders_day_idx ON shop.orders (((placed_at AT TIME ZONE 'UTC')::date), status);
 ANALYZE shop.orders;
 -- migrate:down
-DROP INDEX CONCURRENTLY shop.orders_day_idx;
+DROP INDEX shop.orders_day_idx;
