@@ -75,7 +75,8 @@ mig_run_progress(int64 run, int64 done, int64 total, const char *unit)
 	MigQuery	query;
 
 	mig_query_begin(&query,
-					"UPDATE migrate_internal.run SET done = $2, total = $3, unit = $4 WHERE id = $1");
+					"UPDATE migrate_internal.run SET done = $2, total = $3, unit = $4,"
+					" wait_until = NULL WHERE id = $1");
 	mig_arg_int64(&query, run, false);
 	mig_arg_int64(&query, done, done < 0);
 	mig_arg_int64(&query, total, total < 0);
