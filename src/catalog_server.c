@@ -20,7 +20,7 @@
  *	$4 lag_ms			$5 slot_bytes				$6 ignored_replicas
  */
 #define CONCERNED "(SELECT to_regclass(name)::oid AS oid, name FROM unnest($1) u(name))"
-#define SINCE(t) "date_trunc('second', clock_timestamp() - " t ")"
+#define SINCE(t) "extract(epoch FROM clock_timestamp() - " t ")::bigint || ' s'"
 #define WAL_NOW "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"
 
 static const char *const looks[MIG_LOOKS] = {

@@ -20,6 +20,7 @@
 
 #include "access/xact.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/guc.h"
 #include "utils/resowner.h"
 
@@ -265,9 +266,11 @@ LIST("u.umoptions") " FROM pg_user_mappings u"
 " ' in ' || nullif(d.defaclnamespace, 0)::regnamespace),"
 " (SELECT string_agg(x::text, ' ' ORDER BY x::text) FROM unnest(d.defaclacl) x) FROM pg_default_acl d"
 
-" UNION ALL SELECT 'role ' || quote_ident(r.rolname), " LINES "r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb,"
-" r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit, r.rolvaliduntil,"
-" (SELECT string_agg(pg_get_userbyid(m.roleid) || CASE WHEN m.admin_option THEN ' with admin' ELSE '' END, ', '"
+" UNION ALL SELECT 'role ' || quote_ident(r.rolname), " LINES "'superuser ' || r.rolsuper, 'inherit ' || r.rolinherit,"
+" 'createrole ' || r.rolcreaterole, 'createdb ' || r.rolcreatedb, 'login ' || r.rolcanlogin,"
+" 'replication ' || r.rolreplication, 'bypassrls ' || r.rolbypassrls, 'connection limit ' || r.rolconnlimit,"
+" 'valid until ' || r.rolvaliduntil,"
+" (SELECT 'member of ' || string_agg(pg_get_userbyid(m.roleid) || CASE WHEN m.admin_option THEN ' with admin' ELSE '' END, ', '"
 " ORDER BY pg_get_userbyid(m.roleid), m.admin_option) FROM pg_auth_members m WHERE m.member = r.oid)) FROM pg_roles r"
 
 " UNION ALL SELECT format('settings of role %s in database %s', nullif(s.setrole, 0)::regrole, d.datname), "
@@ -440,11 +443,13 @@ append_own_lines(StringInfo buf, const char *word, const char *text, const char 
 	while (*text)
 	{
 		int			len = strcspn(text, "\n");
+		int			blanks = strspn(text, " ");
+		int			shown = pg_mbcliplen(text + blanks, len - blanks, MAX_SHOWN);
 
 		if (!has_line(other, text, len))
 		{
-			appendStringInfo(buf, "%s%.*s%s", first ? word : ", ", Min(len, MAX_SHOWN), text,
-							 len > MAX_SHOWN ? "..." : "");
+			appendStringInfo(buf, "%s%.*s%s", first ? word : ", ", shown, text + blanks,
+							 shown < len - blanks ? "..." : "");
 			first = false;
 		}
 		text += len + (text[len] == '\n');

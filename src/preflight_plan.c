@@ -71,9 +71,10 @@ mig_preflight_plan(MigPreflight *p, MigFinding *f)
 	if (p->no_plan)
 	{
 		mig_preflight_bad(f, "%s", p->no_plan);
-		f->hint = psprintf("SELECT * FROM migrate.plan(%s, %s) shows the place.",
-						   p->target ? quote_literal_cstr(p->target) : "NULL",
-						   quote_literal_cstr(p->action));
+		if (!p->refused && !p->no_right)
+			f->hint = psprintf("SELECT * FROM migrate.plan(%s, %s) shows the place.",
+							   p->target ? quote_literal_cstr(p->target) : "NULL",
+							   quote_literal_cstr(p->action));
 		return;
 	}
 	foreach(lc, p->previews)
@@ -277,9 +278,9 @@ mig_preflight_unfinished(MigPreflight *p, MigFinding *f)
 		if (m->state == MIG_PENDING || m->state == MIG_APPLIED)
 			continue;
 		if (m->state == MIG_EXPANDED || (is_target(p, m) && !m->paused_on_purpose) || named)
-			mig_preflight_say(f, "migration \"%s\" is %s", m->version, mig_state_word(m->state));
+			mig_preflight_say(f, "migration \"%s\": %s", m->version, mig_state_word(m->state));
 		else
-			mig_preflight_bad(f, "migration \"%s\" is %s%s", m->version, mig_state_word(m->state),
+			mig_preflight_bad(f, "migration \"%s\": %s%s", m->version, mig_state_word(m->state),
 							  m->paused_on_purpose ? " on purpose" : "");
 	}
 	find_entangled(p, f);

@@ -317,7 +317,7 @@ wait_for_holders(MigRehearsing *r, const MigStep *step, MigRehearsal *row, Times
 	return true;
 }
 
-/* In a transaction of its own it would have run: no fault of the migration's. */
+/* As a run does it, it might have gone well: no fault of the migration's. */
 static bool
 is_for_want_of_transaction(const ErrorData *error)
 {
@@ -330,7 +330,8 @@ is_for_want_of_transaction(const ErrorData *error)
 			return true;
 		case ERRCODE_INSUFFICIENT_PRIVILEGE:
 			/* the server has no code of its own for it */
-			return strstr(error->message, "security-restricted operation") != NULL;
+			return strstr(error->message, "security-restricted operation") != NULL ||
+				strstr(error->message, "security-definer function") != NULL;
 		default:
 			return false;
 	}
@@ -371,7 +372,8 @@ mig_rehearse_error(MigRehearsing *r, MigRehearsal *row, const ErrorData *error)
 	{
 		row->outcome = MIG_WENT_WRONG;
 		row->message = text_of_error(error);
-		r->stopped = psprintf("step %d of %s went wrong", row->step, row->direction);
+		r->stopped = row->step ? psprintf("step %d of %s went wrong", row->step, row->direction) :
+			psprintf("%s went wrong", row->direction);
 	}
 }
 

@@ -200,7 +200,9 @@ call_text(const Runbook *book)
 {
 	if (strcmp(book->action, "apply") == 0 && book->target == NULL)
 		return pstrdup("CALL migrate.apply();");
-	return psprintf("CALL migrate.%s(%s);", book->action, book->target ? quote_literal_cstr(book->target) : "");
+	return psprintf("CALL migrate.%s(%s%s);", book->action, book->target ? quote_literal_cstr(book->target) : "",
+					strcmp(book->action, "rollback") == 0 && list_length(book->previews) > 1 ?
+					", cascade => true" : "");
 }
 
 static void
@@ -210,7 +212,8 @@ put_summary(Runbook *book)
 	int			n = list_length(book->previews);
 	ListCell   *lc;
 
-	appendStringInfo(buf, "# Runbook: %s %d %s\n\n", book->action, n, n == 1 ? "migration" : "migrations");
+	appendStringInfo(buf, "# Runbook: %s %d %s\n\n", book->back ? "roll back" : book->action, n,
+					 n == 1 ? "migration" : "migrations");
 	if (n == 0)
 	{
 		appendStringInfoString(buf, "There is nothing to do.\n");
@@ -337,6 +340,9 @@ put_plan(Runbook *book)
 					 "work. Each strong lock is taken so that nobody queues behind it for longer than %s\n"
 					 "(migrate.stall_limit); while a holder is slow, nobody queues at all.\n\n",
 					 GetConfigOptionByName("migrate.stall_limit", NULL, false));
+	if (book->back)
+		appendStringInfoString(buf, "If it would discard rows or values it is refused, with their number, before anything is changed;\n"
+							   "`lose_data => true` allows it.\n\n");
 	foreach(lc, book->previews)
 	{
 		MigPreview *preview = lfirst(lc);
