@@ -26,8 +26,8 @@ release_of() {
 	esac
 }
 
-# The mirror, and the settings, that this machine itself gets Debian from; if it
-# is none, the mirror that the tool knows.
+# The mirror that this machine itself gets Debian from; none, if it gets another
+# system: then the tool knows one.
 debian_mirror() {
 	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
 		sed -n 's/^Debian \(.*\)$/\1/p' | head -n 1
@@ -44,6 +44,7 @@ make_root() {
 	release=$(release_of "$m") || { say "PostgreSQL $m is in no release of Debian"; return 1; }
 	install_packages mmdebstrap debian-archive-keyring
 	command -v mmdebstrap >/dev/null || { say "mmdebstrap is needed to get PostgreSQL $m from Debian $release"; return 1; }
+	[ -n "$(debian_mirror)" ] || as_root apt-get -qq update >/dev/null 2>&1	# it is known from the lists
 	say "unpacking Debian $release with PostgreSQL $m into build/root-$m"
 	mkdir -p "$top/build/log"
 	conf=$(mktemp "$top/build/apt.XXXXXX")
