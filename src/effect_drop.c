@@ -111,7 +111,8 @@ refuse_drop_of_part(MigWork *work, DropStmt *stmt, const MigName *name, const Mi
 						name->text, get_constraint_name(index->constraint), of->text),
 				 errhint("You can drop the constraint instead."),
 				 mig_overlay_errposition(work->overlay, work->stmt->location)));
-	if (index->is_partition)
+	if (index->is_partition &&
+		mig_effect_name_of_oid(work, mig_relation_parent(name->relid))->known)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop index %s because index %s requires it", name->text,
@@ -124,6 +125,23 @@ refuse_drop_of_part(MigWork *work, DropStmt *stmt, const MigName *name, const Mi
 				 errmsg("cannot drop partitioned index %s concurrently", name->text),
 				 errhint("Leave out CONCURRENTLY."),
 				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+}
+
+/* The indexes of the partitions go with that of the table. */
+static void
+drop_attached(MigWork *work, const MigName *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_children(name->relid))
+	{
+		MigName    *part = mig_effect_name_of_oid(work, lfirst_oid(lc));
+		MigChange  *change = mig_effect_add_change(work, MIG_DROPS);
+
+		change->nspname = part->nspname;
+		change->relname = part->relname;
+		change->relkind = part->relkind;
+	}
 }
 
 static void
@@ -143,6 +161,7 @@ drop_index(MigWork *work, DropStmt *stmt, MigName *name)
 		mig_effect_about(work, of, mode);
 		if (index.partitioned)
 			mig_effect_lock_children(work, of, mode);
+		drop_attached(work, name);
 	}
 	mig_effect_lock(work, name, mode);
 	mig_effect_lock_children(work, name, mode);

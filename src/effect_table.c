@@ -81,6 +81,7 @@ static void
 effect_partition_of(MigWork *work, const MigName *parent, PartitionBoundSpec *bound)
 {
 	mig_effect_lock(work, parent, AccessExclusiveLock);
+	mig_effect_change(work, MIG_ALTERS, parent);
 	mig_effect_new_partition(work, parent, bound);
 	if (!parent->created)
 		mig_effect_hazard(work, MIG_HZ_PARTITION_OF, parent, NULL, NULL);
