@@ -33,6 +33,7 @@
 #include "online_int.h"
 #include "relation.h"
 #include "sqlgen.h"
+#include "undo.h"
 
 typedef struct Tree
 {
@@ -62,8 +63,8 @@ name_of(const Tree *tree, Oid relid)
 							get_rel_name(relid));
 }
 
-/* An index of a partition that the server would take instead of making one: qualified, or NULL. */
-static char *
+/* An index of a partition that the server would take instead of making one, or InvalidOid. */
+static Oid
 fitting_index(const Tree *tree, const MigName *table)
 {
 	ListCell   *lc;
@@ -75,9 +76,9 @@ fitting_index(const Tree *tree, const MigName *table)
 		MigIndex	index = mig_index_get(lfirst_oid(lc));
 
 		if (index.whole && !index.is_partition && mig_index_is_like(lfirst_oid(lc), tree->stmt, false))
-			return mig_relation_text(lfirst_oid(lc));
+			return lfirst_oid(lc);
 	}
-	return NULL;
+	return InvalidOid;
 }
 
 static char *
@@ -109,14 +110,23 @@ add_build(Tree *tree, const MigName *table, const char *name, bool concurrently,
 	return part;
 }
 
+/* "; CREATE INDEX ...", for what was there before and goes with the parent's index. */
+static char *
+again(Oid indexid)
+{
+	char	   *sql = OidIsValid(indexid) ? mig_undo_index(indexid, false) : NULL;
+
+	return sql ? psprintf("; %s", sql) : "";
+}
+
 static void
-attach(Tree *tree, const char *parent, const char *child)
+attach(Tree *tree, const char *parent, const char *child, Oid was_there)
 {
 	MigPart    *part = mig_part(&tree->parts, "ALTER INDEX %s ATTACH PARTITION %s", parent, child);
 
 	part->own_transaction = true;
 	part->tightens = true;
-	mig_part_undo(part, "DROP INDEX IF EXISTS %s", tree->root);
+	mig_part_undo(part, "DROP INDEX IF EXISTS %s%s", tree->root, again(was_there));
 }
 
 /* Indexes on the partitions of a table, each attached to the table's. */
@@ -128,7 +138,8 @@ build_below(Tree *tree, Oid relid, const char *parent)
 	foreach(lc, find_inheritance_children(relid, NoLock))
 	{
 		MigName    *table = name_of(tree, lfirst_oid(lc));
-		char	   *index = fitting_index(tree, table);
+		Oid			fitting = fitting_index(tree, table);
+		char	   *index = OidIsValid(fitting) ? mig_relation_text(fitting) : NULL;
 
 		if (index == NULL)
 		{
@@ -140,7 +151,7 @@ build_below(Tree *tree, Oid relid, const char *parent)
 			if (is_tree)
 				build_below(tree, table->relid, index);
 		}
-		attach(tree, parent, index);
+		attach(tree, parent, index, fitting);
 	}
 }
 
@@ -148,19 +159,24 @@ build_below(Tree *tree, Oid relid, const char *parent)
 static void
 build_and_adopt(Tree *tree, const char *name)
 {
+	char	   *undo = psprintf("DROP INDEX IF EXISTS %s", tree->root);
 	MigPart    *part;
 	ListCell   *lc;
 
 	foreach(lc, mig_relation_children(tree->online->name->relid))
 	{
 		MigName    *table = name_of(tree, lfirst_oid(lc));
+		Oid			fitting = fitting_index(tree, table);
 
-		if (table->relkind == RELKIND_RELATION && !mig_online_small_table(table->relid) && fitting_index(tree, table) == NULL)
+		undo = psprintf("%s%s", undo, again(fitting));
+		if (table->relkind == RELKIND_RELATION && !mig_online_small_table(table->relid) &&
+			!OidIsValid(fitting))
 			(void) add_build(tree, table, choose_name(tree, table), true, false);
 	}
 	part = add_build(tree, tree->online->name, name, false, false);
 	part->spares_scan = true;
 	part->note = "takes over the indexes of the partitions";
+	mig_part_undo(part, "%s", undo);
 }
 
 static bool
