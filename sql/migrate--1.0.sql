@@ -602,7 +602,7 @@ COMMENT ON VIEW migrate.migrations
 
 CREATE VIEW migrate.stat AS
 SELECT s.running, s.waiting, s.failed, s.expanded, s.oldest_expanded_at,
-	e.rows_total, e.wal_bytes_total, e.stalled_ms_total
+	e.rows_total, e.wal_bytes_total, r.stalled_ms_total
 FROM (SELECT pg_catalog.count(*) FILTER (WHERE t.is_running),
 			pg_catalog.count(*) FILTER (WHERE t.is_running AND t.wait_type IS NOT NULL),
 			pg_catalog.count(*) FILTER (WHERE t.state OPERATOR(pg_catalog.=) 'failed'),
@@ -610,11 +610,14 @@ FROM (SELECT pg_catalog.count(*) FILTER (WHERE t.is_running),
 			pg_catalog.min(t.finished_at) FILTER (WHERE t.state OPERATOR(pg_catalog.=) 'expanded')
 		FROM migrate_internal.shown t) s(running, waiting, failed, expanded, oldest_expanded_at),
 	(SELECT COALESCE(pg_catalog.sum(v.rows), 0)::bigint,
-			COALESCE(pg_catalog.sum(v.wal_bytes), 0)::bigint,
-			COALESCE(pg_catalog.sum(v.stalled_ms), 0)::bigint
+			COALESCE(pg_catalog.sum(v.wal_bytes), 0)::bigint
 		FROM migrate_internal.event v
 		WHERE v.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '')
-			AND v.step IS NOT NULL) e(rows_total, wal_bytes_total, stalled_ms_total);
+			AND v.event OPERATOR(pg_catalog.=) 'step done') e(rows_total, wal_bytes_total),
+	(SELECT COALESCE(pg_catalog.sum(v.stalled_ms), 0)::bigint
+		FROM migrate_internal.run v
+		WHERE v.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '')
+		) r(stalled_ms_total);
 COMMENT ON VIEW migrate.stat
 	IS 'one row, always there, for monitoring: how many run, wait, have failed, rest expanded (and since when the oldest); rows, WAL bytes and milliseconds stalled, summed over all steps ever run';
 

@@ -115,6 +115,7 @@ VALUES ('2024-01-01 12:00:00Z', '', NULL, '0001', NULL, 'registered', NULL, 'som
 	('2024-01-01 12:00:04Z', '', 2, 'gone', 1, 'step done', 'CREATE TABLE secret ()', 'regress_migrate_stranger', 'x', NULL, NULL, 1, 1, 1, 1, 1, NULL, NULL, NULL, NULL),
 	('2024-01-01 12:00:05Z', 'billing', 2, '0001', 1, 'step done', 'CREATE TABLE invoice ()', 'somebody', 'x', NULL, NULL, 1, 1, 1, 1, 1, NULL, NULL, NULL, NULL);
 SELECT * FROM migrate.history;
+UPDATE migrate_internal.run SET stalled_ms = 4 WHERE version = '0003';
 SELECT rows_total, wal_bytes_total, stalled_ms_total FROM migrate.stat;
 UPDATE migrate_internal.migration SET registered_at = '2024-01-01 11:00:00Z', requires = '{0002}', verify = 'SELECT true' WHERE version = '0009';
 UPDATE migrate_internal.migration SET down = NULL WHERE version = '0010';

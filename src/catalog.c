@@ -225,7 +225,7 @@ mig_catalog_note(const char *version, const char *event,
 	e.checksum = checksum;
 	e.message = message;
 	e.rows = e.wal_bytes = e.bytes = -1;
-	e.duration_ms = -1;
+	e.duration_ms = e.lock_wait_ms = e.stalled_ms = -1;
 	mig_event_record(&e);
 }
 

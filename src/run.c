@@ -312,6 +312,9 @@ record_end(MigRun *run, MigState state, const char *event_word, const MigError *
 {
 	MigEvent	event = {0};
 
+	if (run->stalled_ms || run->waited_ms)
+		mig_run_add_lock_time(run->id, run->stalled_ms, run->waited_ms);
+	run->stalled_ms = run->waited_ms = 0;
 	event.version = run->version;
 	event.run = run->id;
 	event.step = error ? error->step : 0;
@@ -319,7 +322,8 @@ record_end(MigRun *run, MigState state, const char *event_word, const MigError *
 	event.command = error ? error->query : NULL;
 	event.sqlstate = error ? error->sqlstate : NULL;
 	event.message = error ? error->message : NULL;
-	event.duration_ms = event.lock_wait_ms = -1;
+	event.duration_ms = TimestampDifferenceMilliseconds(run->began, GetCurrentTimestamp());
+	event.lock_wait_ms = -1;
 	event.rows = event.wal_bytes = event.bytes = -1;
 	event.stalled_ms = mig_run_stalled(run->id);
 	if (error && run->failed_rows != NIL && run->current)

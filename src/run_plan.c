@@ -375,6 +375,7 @@ mig_run_prepare(MigRun *run)
 	run->id = mig_run_begin(run->version, run->direction, run->request->id, settings,
 							list_length(run->plan->steps), first_to_do(run->plan),
 							count_state(run->plan, "done"));
+	run->began = GetCurrentTimestamp();
 	event.version = run->version;
 	event.run = run->id;
 	event.event = "started";

@@ -28,6 +28,7 @@ typedef struct MigRun
 	Migration  *migration;
 	MigPlan    *plan;
 	int64		id;				/* 0: has not begun */
+	TimestampTz began;
 	bool		nothing_to_do;
 	bool		other_owner;
 	bool		written_down;	/* the way back is the written one */
