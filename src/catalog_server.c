@@ -19,7 +19,10 @@
  *	$1 relations		$2 those that are altered	$3 old_ms
  *	$4 lag_ms			$5 slot_bytes				$6 ignored_replicas
  */
-#define CONCERNED "(SELECT to_regclass(name)::oid AS oid, name FROM unnest($1) u(name))"
+#define CONCERNED \
+	"(WITH RECURSIVE tree(oid, name) AS (SELECT to_regclass(name)::oid, name FROM unnest($1) u(name)" \
+	" UNION SELECT i.inhrelid, i.inhrelid::regclass::text FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)" \
+	" SELECT oid, name FROM tree)"
 #define SINCE(t) "extract(epoch FROM clock_timestamp() - " t ")::bigint || ' s'"
 #define WAL_NOW "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"
 

@@ -216,6 +216,19 @@ rehearse_schema(MigRehearsing *r, MigFingerprint *before)
 
 /* --- all of it --- */
 
+/* The clock ran out between two pieces of work. */
+static void
+give_up_between(MigRehearsing *r)
+{
+	MigRehearsal *last = r->rows ? llast(r->rows) : NULL;
+
+	if (last && last->outcome == MIG_NOT_REHEARSED && last->message == NULL)
+		mig_rehearse_give_up(r, last);
+	else
+		mig_rehearse_give_up(r, mig_rehearse_add_row(r, last ? last->direction : "up"));
+	mig_rehearse_leave_out(mig_rehearse_add_row(r, "schema"), psprintf("not compared: %s", r->stopped));
+}
+
 static MigPlan *
 plan_up(const Migration *m)
 {
@@ -234,15 +247,28 @@ plan_up(const Migration *m)
 	return plan;
 }
 
+static void
+take_fingerprint(MigRehearsing *r, void *arg)
+{
+	mig_rehearse_bound_waits();
+	*(MigFingerprint **) arg = mig_fingerprint();
+}
+
 /* What is rolled back as a whole. */
 static void
 rehearse_all(MigRehearsing *r, MigPlan *plan)
 {
-	MigFingerprint *before;
+	MigFingerprint *before = NULL;
 	MigIdentity save;
+	ErrorData  *error = mig_rehearse_try(r, take_fingerprint, &before, false);
 
-	mig_rehearse_bound_waits();
-	before = mig_fingerprint();
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not read the schema: a relation that a view reads is locked"),
+				 errhint("Try again when the transaction that holds the lock has ended.")));
+	else if (error)
+		ThrowErrorData(error);
 	mig_identity_owner(r->migration->owner, r->migration->search_path, &save);
 	rehearse_steps(r, plan->steps, "up");
 	rehearse_verify(r);
@@ -264,7 +290,7 @@ check_state(const Migration *m)
 List *
 mig_rehearse(const Migration *migration, int max_lock)
 {
-	MigRehearsing	r = {0};
+	MigRehearsing r = {0};
 	MigPlan    *plan;
 	ResourceOwner owner = CurrentResourceOwner;
 	int			level = GetCurrentTransactionNestLevel();
@@ -274,9 +300,9 @@ mig_rehearse(const Migration *migration, int max_lock)
 	r.migration = migration;
 	r.context = CurrentMemoryContext;
 	plan = plan_up(migration);
-	mig_rehearse_watch_begin(&r.watch, max_lock);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(r.context);
+	mig_rehearse_watch_begin(&r.watch, max_lock);
 	PG_TRY();
 	{
 		rehearse_all(&r, plan);
@@ -292,13 +318,13 @@ mig_rehearse(const Migration *migration, int max_lock)
 		RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(r.context);
 	CurrentResourceOwner = owner;
-	if (error && !mig_rehearse_ends_query(error) && mig_rehearse_is_over())
-		mig_rehearse_give_up(&r, mig_rehearse_add_row(&r, "schema"));
-	else if (error)
+	if (error && mig_rehearse_is_over())
 	{
-		mig_rehearse_watch_end(&r.watch);
-		ReThrowError(error);
+		give_up_between(&r);
+		error = NULL;
 	}
 	mig_rehearse_watch_end(&r.watch);
+	if (error)
+		ReThrowError(error);
 	return r.rows;
 }

@@ -199,13 +199,15 @@ execute(MigRehearsing *r, void *arg)
 	instr_time	start,
 				end;
 	uint64		wal = pgWalUsage.wal_bytes;
+	SPIExecuteOptions options = {0};
 	int			rc;
 
 	mig_rehearse_bound_waits();
 	CommandCounterIncrement();
 	INSTR_TIME_SET_CURRENT(start);
 	SPI_connect();
-	rc = SPI_execute(attempt->command, false, 0);
+	options.dest = None_Receiver;	/* nobody reads the rows */
+	rc = SPI_execute_extended(attempt->command, &options);
 	if (rc < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
@@ -388,6 +390,7 @@ mig_rehearse_step(MigRehearsing *r, MigStep *step, const char *direction)
 
 	if (attempt.command == NULL)
 		return;
+	row->outcome = MIG_NOT_REHEARSED;
 	row->command = attempt.command;
 	node = node_of(attempt.command);
 	r->watch.own_levels = is_utility(node) ? 1 : 0;
@@ -420,5 +423,8 @@ mig_rehearse_step(MigRehearsing *r, MigStep *step, const char *direction)
 	else if (mig_rehearse_is_over())
 		mig_rehearse_give_up(r, row);
 	else
+	{
+		row->outcome = MIG_WENT_WELL;
 		step->state = "done";
+	}
 }

@@ -500,9 +500,7 @@ release_advisory_locks(const MigRehearseWatch *watch)
 void
 mig_rehearse_watch_begin(MigRehearseWatch *watch, int max_lock)
 {
-	HASH_SEQ_STATUS status;
-	Watched    *watched;
-	MigRehearsal before = {0};
+	ListCell   *lc;
 
 	watch->max_lock = max_lock;
 	watch->held_since = 0;
@@ -520,16 +518,15 @@ mig_rehearse_watch_begin(MigRehearseWatch *watch, int max_lock)
 		ProcessUtility_hook = watch_hook;
 		CacheRegisterRelcacheCallback(relation_has_changed, (Datum) 0);
 	}
-	time_is_over = false;
-	current = watch;
-	mig_rehearse_look(watch, &before);
-	mig_rehearse_release(watch);
-	hash_seq_init(&status, watch->relations);
-	while ((watched = hash_seq_search(&status)) != NULL)
+	foreach(lc, locked_now(watch))
 	{
-		watched->before = watched->held;
-		watched->rows_locked = false;
+		Watched    *watched = lfirst(lc);
+
+		watched->before = watched->held = watched->now;
+		watched->now = 0;
 	}
+	time_is_over = false;
+	current = watch;			/* nothing that can fail comes between this and the caller's PG_TRY */
 }
 
 void
