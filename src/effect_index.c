@@ -170,7 +170,7 @@ effect_create_index(MigWork *work, IndexStmt *stmt)
 		(stmt->relation->inh || table->relkind != RELKIND_PARTITIONED_TABLE))
 	{
 		work->effect->builds = true;
-		(void) mig_effect_scans_tree(work, table, stmt->relation->inh);
+		(void) mig_effect_scans_tree(work, table, table->relkind == RELKIND_PARTITIONED_TABLE);
 	}
 }
 

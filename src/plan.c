@@ -336,6 +336,19 @@ follow_transaction(Builder *builder, const MigStatement *stmt)
 
 /* --- steps --- */
 
+/* What is only read or rewritten along with another has none. */
+static List *
+real_locks(List *locks)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, locks)
+		if (((MigLock *) lfirst(lc))->mode != NoLock)
+			result = lappend(result, lfirst(lc));
+	return result;
+}
+
 static MigStep *
 make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
 {
@@ -349,7 +362,7 @@ make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
 	step->relation = effect->relation;
 	step->object = effect->object;
 	step->lock = effect->lock;
-	step->locks = effect->locks;
+	step->locks = real_locks(effect->locks);
 	step->scans = effect->scans;
 	step->rewrites = effect->rewrites;
 	step->rows = effect->rows;
