@@ -47,6 +47,8 @@ extern MigPlan *mig_catalog_load_plan(const char *version, MigDirection directio
 extern void mig_catalog_drop_plan(const char *version);
 extern void mig_catalog_step_state(const char *version, MigDirection direction,
 								   int step, const char *state);
+extern void mig_catalog_step_undo(const char *version, MigDirection direction,
+								  int step, const char *undo);
 
 /* Keep the keys (char *) of rows that a step could not take; they replace those of earlier runs. */
 extern void mig_catalog_failed_rows(const char *version, int64 run, const MigStep *step,

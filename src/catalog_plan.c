@@ -118,6 +118,8 @@ args_to_json(const MigStep *step)
 		appendStringInfoString(&buf, ", \"begin\": ");
 		escape_json(&buf, step->begin);
 	}
+	if (step->undo_late)
+		appendStringInfoString(&buf, ", \"undo_late\": true");
 	if (step->violates)
 		appendStringInfo(&buf, ", \"violates\": \"%s\"", step->violates);
 	if (step->batches)
@@ -261,7 +263,8 @@ step_of_row(MigQuery *query, uint64 row)
 		step->batches->single = mig_col_text(query, row, 27);
 		step->batches->keys = mig_col_texts(query, row, 28);
 	}
-	step->locks = locks_of_row(query, row, 29);
+	step->undo_late = mig_col_bool(query, row, 29);
+	step->locks = locks_of_row(query, row, 30);
 	return step;
 }
 
@@ -277,7 +280,7 @@ mig_catalog_load_plan(const char *version, MigDirection direction)
 					" args->>'begin', (args->>'alone')::bool, (args->>'ends_aborted')::bool,"
 					" (args->>'undoes')::int, args->>'violates',"
 					" args->>'table', args->>'whole', args->>'first', args->>'single',"
-					" ARRAY(SELECT jsonb_array_elements_text(args->'keys')),"
+					" ARRAY(SELECT jsonb_array_elements_text(args->'keys')), (args->>'undo_late')::bool,"
 					" ARRAY(SELECT l->>0 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>1 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>2 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n)"
@@ -315,6 +318,21 @@ mig_catalog_step_state(const char *version, MigDirection direction,
 	arg_plan_key(&query, version, direction);
 	mig_arg_int(&query, step);
 	mig_arg_text(&query, state);
+	mig_query_run(&query);
+	mig_query_end(&query);
+}
+
+void
+mig_catalog_step_undo(const char *version, MigDirection direction, int step, const char *undo)
+{
+	MigQuery	query;
+
+	mig_query_begin(&query,
+					"UPDATE migrate_internal.step SET undo = $5"
+					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4");
+	arg_plan_key(&query, version, direction);
+	mig_arg_int(&query, step);
+	mig_arg_text(&query, undo);
 	mig_query_run(&query);
 	mig_query_end(&query);
 }

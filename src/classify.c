@@ -23,9 +23,12 @@ typedef struct Family
 } Family;
 
 static const Family families[] = {
+	{T_AlterDatabaseSetStmt, mig_effect_undo_other},
 	{T_AlterDatabaseStmt, mig_effect_cluster},
+	{T_AlterDefaultPrivilegesStmt, mig_effect_undo_other},
 	{T_AlterDomainStmt, mig_effect_alter_other},
 	{T_AlterEnumStmt, mig_effect_alter_other},
+	{T_AlterEventTrigStmt, mig_effect_undo_other},
 	{T_AlterExtensionContentsStmt, mig_effect_create_other},
 	{T_AlterExtensionStmt, mig_effect_create_other},
 	{T_AlterFunctionStmt, mig_effect_alter_other},
@@ -33,7 +36,9 @@ static const Family families[] = {
 	{T_AlterOwnerStmt, mig_effect_alter_other},
 	{T_AlterPolicyStmt, mig_effect_on_table},
 	{T_AlterPublicationStmt, mig_effect_on_table},
+	{T_AlterRoleSetStmt, mig_effect_undo_other},
 	{T_AlterSeqStmt, mig_effect_alter_other},
+	{T_AlterStatsStmt, mig_effect_undo_other},
 	{T_AlterSubscriptionStmt, mig_effect_cluster},
 	{T_AlterSystemStmt, mig_effect_cluster},
 	{T_AlterTableStmt, mig_effect_alter_table},
@@ -145,8 +150,7 @@ mig_classify(const MigStatement *stmt, const MigOverlay *overlay)
 
 	/* what this migration has made goes when its making is undone */
 	effect->made_only = work.changes_made && !work.changes_other && !effect->opaque;
-	if (effect->undo == NULL && effect->made_only && effect->place != MIG_TOP_LEVEL)
-		effect->undo = "";
+	mig_effect_settle_undo(&work);
 	effect->scans |= effect->builds;
 	return effect;
 }

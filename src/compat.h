@@ -439,4 +439,21 @@ mig_attrmap_by_name(TupleDesc indesc, TupleDesc outdesc)
 #endif
 }
 
+/* 16: a membership has options of its own (commits e3ce2de09d81, 3d14e171e9e2) */
+#if PG_VERSION_NUM >= 160000
+#define MIG_HAS_MEMBER_OPTIONS true
+#else
+#define MIG_HAS_MEMBER_OPTIONS false
+#endif
+
+static inline bool
+mig_grant_role_has_options(const GrantRoleStmt *stmt)
+{
+#if PG_VERSION_NUM >= 160000
+	return stmt->opt != NIL;
+#else
+	return stmt->admin_opt;
+#endif
+}
+
 #endif							/* MIGRATE_COMPAT_H */

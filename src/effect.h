@@ -50,6 +50,11 @@ typedef struct MigEffect
 	char	   *command;		/* what to send instead of the text, or NULL */
 	char	   *object;			/* index etc. made or dropped at top level, qualified */
 	char	   *undo;			/* SQL; "" nothing to undo; NULL irreversible */
+	bool		undo_read;		/* it was read from the catalog */
+	bool		undo_later;		/* it will be, once what it is about is there */
+	bool		undo_late;		/* it is taken again just before the statement runs */
+	bool		undo_ends;		/* irreversible, whatever else there is */
+	const char *irreversible;	/* why, or NULL */
 	int64		rows;			/* -1 */
 	int64		bytes;			/* -1 */
 	char	   *note;			/* or NULL */

@@ -4,8 +4,8 @@
  *	  DROP, and the commands that strike whole tables: TRUNCATE, LOCK, DROP
  *	  OWNED, REASSIGN OWNED.
  *
- * What existed before the migration breaks old clients when it goes, and
- * nothing brings it back.
+ * What existed before the migration breaks old clients when it goes.  What
+ * holds no rows is brought back as the catalog has it.
  *
  * Layer 1.
  *
@@ -21,10 +21,17 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/policy.h"
+#include "commands/trigger.h"
 #include "parser/parse_type.h"
+#include "rewrite/rewriteSupport.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
 #include "utils/fmgroids.h"
@@ -145,9 +152,19 @@ drop_attached(MigWork *work, const MigName *name)
 }
 
 static void
+brings_back(MigWork *work, DropStmt *stmt, Oid classid, Oid objid)
+{
+	ObjectAddress address = {classid, objid, 0};
+
+	if (OidIsValid(objid))
+		mig_effect_brings_back(work, &address, stmt);
+	else
+		mig_effect_undo_later(work);
+}
+
+static void
 drop_index(MigWork *work, DropStmt *stmt, MigName *name)
 {
-	MigEffect  *effect = work->effect;
 	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock;
 	MigIndex	index = mig_index_get(name->relid);
 
@@ -165,13 +182,8 @@ drop_index(MigWork *work, DropStmt *stmt, MigName *name)
 	}
 	mig_effect_lock(work, name, mode);
 	mig_effect_lock_children(work, name, mode);
-	if (effect->undo && OidIsValid(name->relid))
-	{
-		char	   *again = mig_undo_index(name->relid, stmt->concurrent);
-
-		effect->undo = again == NULL ? NULL : effect->undo[0] == '\0' ? again :
-			psprintf("%s; %s", again, effect->undo);
-	}
+	if (!name->created)
+		brings_back(work, stmt, RelationRelationId, name->relid);
 }
 
 static void
@@ -189,7 +201,7 @@ drop_relation(MigWork *work, DropStmt *stmt, List *names)
 		if (work->effect->relation == NULL)
 			work->effect->relation = name->text;
 		if (mig_overlay_opaque(work->overlay))
-			work->effect->undo = NULL;
+			mig_effect_undo_later(work);
 		else
 			mig_effect_note(work, "%s does not exist", name->text);
 		return;
@@ -202,7 +214,7 @@ drop_relation(MigWork *work, DropStmt *stmt, List *names)
 		if (!name->created)
 		{
 			mig_effect_breaks(work, name->relname);
-			work->effect->undo = NULL;
+			brings_back(work, stmt, RelationRelationId, name->relid);
 		}
 		if (OidIsValid(name->relid))
 		{
@@ -228,7 +240,7 @@ drop_type(MigWork *work, DropStmt *stmt, TypeName *type)
 	if (!OidIsValid(typid) && stmt->missing_ok && !mig_overlay_opaque(work->overlay))
 		return;
 	mig_effect_breaks(work, mig_effect_last_name(type->names));
-	work->effect->undo = NULL;
+	brings_back(work, stmt, TypeRelationId, typid);
 	if (OidIsValid(typid) && stmt->behavior == DROP_CASCADE)
 		lock_dependents(work, TypeRelationId, typid, 0);
 }
@@ -248,6 +260,7 @@ static void
 drop_function(MigWork *work, DropStmt *stmt, ObjectWithArgs *function)
 {
 	char	   *name = mig_effect_object_name(work, function->objname);
+	ObjectAddress address;
 
 	mig_effect_drops_object(work, "function", name);
 	if (mig_overlay_made(work->overlay, psprintf("function %s", name)))
@@ -255,7 +268,8 @@ drop_function(MigWork *work, DropStmt *stmt, ObjectWithArgs *function)
 	if (stmt->missing_ok && !function_exists(function->objname) && !mig_overlay_opaque(work->overlay))
 		return;
 	mig_effect_breaks(work, mig_effect_last_name(function->objname));
-	work->effect->undo = NULL;
+	brings_back(work, stmt, ProcedureRelationId,
+				mig_undo_find(stmt->removeType, (Node *) function, &address) ? address.objectId : InvalidOid);
 }
 
 /* All relations of a schema, or of some owners. */
@@ -293,7 +307,7 @@ drop_schema(MigWork *work, DropStmt *stmt, const char *nspname)
 	if (mig_overlay_made(work->overlay, psprintf("schema %s", nspname)))
 		return;
 	mig_effect_breaks(work, nspname);
-	work->effect->undo = NULL;
+	brings_back(work, stmt, NamespaceRelationId, nspid);
 	if (OidIsValid(nspid) && stmt->behavior == DROP_CASCADE)
 		lock_relations(work, Anum_pg_class_relnamespace, list_make1_oid(nspid));
 }
@@ -306,8 +320,23 @@ drop_extension(MigWork *work, DropStmt *stmt, const char *extname)
 		(stmt->missing_ok && !OidIsValid(get_extension_oid(extname, true))))
 		return;
 	mig_effect_breaks(work, extname);
-	work->effect->undo = NULL;
+	mig_effect_irreversible(work, "an extension may have kept data");
 	mig_effect_add_change(work, MIG_OPAQUE);
+}
+
+static void
+bring_part_back(MigWork *work, DropStmt *stmt, const MigName *name, const char *part)
+{
+	Oid			classid = stmt->removeType == OBJECT_TRIGGER ? TriggerRelationId :
+		stmt->removeType == OBJECT_POLICY ? PolicyRelationId : RewriteRelationId;
+	Oid			objid = InvalidOid;
+
+	if (OidIsValid(name->relid))
+		objid = stmt->removeType == OBJECT_TRIGGER ? get_trigger_oid(name->relid, part, true) :
+			stmt->removeType == OBJECT_POLICY ? get_relation_policy_oid(name->relid, part, true) :
+			get_rewrite_oid(name->relid, part, true);
+	if (OidIsValid(objid) || !stmt->missing_ok || name->touched || mig_overlay_opaque(work->overlay))
+		brings_back(work, stmt, classid, objid);
 }
 
 /* A trigger, policy or rule: its table is the name before. */
@@ -323,8 +352,20 @@ drop_part(MigWork *work, DropStmt *stmt, List *names)
 	work->effect->lock = name->known ? AccessExclusiveLock : NoLock;
 	if (!name->created && (name->known || mig_overlay_opaque(work->overlay)) &&
 		!mig_overlay_made(work->overlay, psprintf("part %s", part)))
-		work->effect->undo = NULL;
+		bring_part_back(work, stmt, name, mig_effect_last_name(names));
 	mig_effect_change(work, MIG_ALTERS, name);
+}
+
+/* What has no table of its own. */
+static void
+drop_other(MigWork *work, DropStmt *stmt, Node *object)
+{
+	ObjectAddress address;
+
+	if (mig_undo_find(stmt->removeType, object, &address))
+		mig_effect_brings_back(work, &address, stmt);
+	else if (!stmt->missing_ok)
+		mig_effect_undo_later(work);
 }
 
 static void
@@ -362,7 +403,7 @@ drop_object(MigWork *work, DropStmt *stmt, Node *object)
 			drop_part(work, stmt, castNode(List, object));
 			break;
 		default:
-			work->effect->undo = NULL;
+			drop_other(work, stmt, object);
 			break;
 	}
 }
@@ -377,6 +418,7 @@ mig_effect_drop(MigWork *work, Node *node)
 	work->effect->undo = "";
 	foreach(lc, stmt->objects)
 		drop_object(work, stmt, lfirst(lc));
+	mig_effect_undo_drops(work);
 }
 
 /* --- TRUNCATE, LOCK, DROP OWNED, REASSIGN OWNED --- */
@@ -462,6 +504,7 @@ mig_effect_whole(MigWork *work, Node *node)
 		case T_DropOwnedStmt:
 			lock_relations(work, Anum_pg_class_relowner, role_oids(((DropOwnedStmt *) node)->roles));
 			mig_effect_breaks(work, NULL);
+			mig_effect_irreversible(work, "it drops whatever a role owns");
 			mig_effect_add_change(work, MIG_OPAQUE);
 			break;
 		default:

@@ -11,6 +11,8 @@
 #ifndef MIGRATE_EFFECT_INT_H
 #define MIGRATE_EFFECT_INT_H
 
+#include "catalog/objectaddress.h"
+
 #include "effect.h"
 #include "nodes/primnodes.h"
 #include "parser/parse_node.h"
@@ -22,6 +24,7 @@ typedef struct MigWork
 	MigEffect  *effect;
 	bool		changes_made;	/* changes a relation that this migration made ... */
 	bool		changes_other;	/* ... one that it did not make */
+	List	   *dropped;		/* what DROP takes, to be made again: effect_undo.c */
 	bool		inert;			/* expressions are stored, not run: what they call does not matter */
 } MigWork;
 
@@ -234,5 +237,30 @@ extern void mig_effect_references(MigWork *work, const MigName *name, Constraint
 
 /* A constraint of a table: the index that it brings along; effect_table.c. */
 extern void mig_effect_makes_constraint(MigWork *work, const MigName *table, Constraint *con);
+
+/* --- the way back (effect_undo.c) --- */
+
+/* What a plan shows while an undo cannot be read yet; no statement. */
+#define MIG_UNDO_LATER "-- read from the catalog when the statement runs"
+
+/* There is no way back, whatever else was found; why: half a sentence, or NULL. */
+extern void mig_effect_irreversible(MigWork *work, const char *why);
+
+/* Statements (char *) read from the catalog, before what is there; why, if not NULL: as above. */
+extern void mig_effect_undo(MigWork *work, const List *sql, const char *why);
+
+/* It can only be read when the statement runs: what it is about is not there yet. */
+extern void mig_effect_undo_later(MigWork *work);
+
+/* At the end: what is made by the same migration needs none; is it to be read again? */
+extern void mig_effect_settle_undo(MigWork *work);
+
+/* What a DROP takes away is made again: each object, and at the end all of them in their order. */
+extern void mig_effect_brings_back(MigWork *work, const ObjectAddress *address, const DropStmt *stmt);
+extern void mig_effect_undo_drops(MigWork *work);
+
+extern void mig_effect_undo_domain(MigWork *work, Node *node);
+extern void mig_effect_undo_grant(MigWork *work, const GrantStmt *stmt);
+extern void mig_effect_undo_other(MigWork *work, Node *node);	/* COMMENT, OWNER TO, ALTER SEQUENCE, FUNCTION, ROLE SET, ... */
 
 #endif							/* MIGRATE_EFFECT_INT_H */

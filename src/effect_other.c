@@ -14,6 +14,7 @@
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "dependents.h"
@@ -84,19 +85,24 @@ effect_alter_domain(MigWork *work, AlterDomainStmt *stmt)
 			break;
 		case 'C':				/* ADD CONSTRAINT */
 			checks = !castNode(Constraint, stmt->def)->skip_validation;
-			if (castNode(Constraint, stmt->def)->conname)
-				work->effect->undo = psprintf("ALTER DOMAIN %s DROP CONSTRAINT IF EXISTS %s", name,
-											  mig_sql_name(castNode(Constraint, stmt->def)->conname));
 			break;
 		default:
 			break;
 	}
 	mig_effect_changes_object(work, "type", name);
-	if (stmt->subtype == 'V')
-		work->effect->undo = "";
+	mig_effect_undo_domain(work, (Node *) stmt);
 	if (checks && OidIsValid(typid))
 		check_tables_of_type(work, name, typid,
 							 stmt->subtype == 'V' ? MIG_HZ_DOMAIN_VALIDATE : MIG_HZ_DOMAIN_CONSTRAINT);
+}
+
+static bool
+enum_has_value(const AlterEnumStmt *stmt)
+{
+	Oid			typid = LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true);
+
+	return OidIsValid(typid) &&
+		SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(typid), CStringGetDatum(stmt->newVal));
 }
 
 static void
@@ -108,6 +114,10 @@ effect_alter_enum(MigWork *work, AlterEnumStmt *stmt)
 	if (stmt->oldVal == NULL)
 	{
 		work->effect->enum_label = stmt->newVal;
+		if (stmt->skipIfNewValExists && enum_has_value(stmt))
+			work->effect->undo = "";
+		else
+			mig_effect_irreversible(work, "a value of an enum cannot be taken away");
 		return;
 	}
 	work->effect->undo = psprintf("ALTER TYPE %s RENAME VALUE %s TO %s", name,
@@ -223,6 +233,7 @@ effect_grant(MigWork *work, GrantStmt *stmt)
 	else
 		foreach(lc, stmt->objects)
 			grant_object(work, stmt, lfirst(lc));
+	mig_effect_undo_grant(work, stmt);
 	if (!stmt->is_grant && work->changes_other)
 		mig_effect_breaks(work, work->effect->relation ? work->effect->relation : NULL);
 }
@@ -267,4 +278,5 @@ mig_effect_alter_other(MigWork *work, Node *node)
 		default:
 			break;
 	}
+	mig_effect_undo_other(work, node);
 }

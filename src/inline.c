@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "catalog.h"
 #include "inline.h"
 #include "lock.h"
 #include "plan.h"
@@ -70,6 +71,17 @@ check_plan(const Migration *m, const MigPlan *plan)
 		if (step->alone || step->ends_aborted || step->begin)
 			refuse_step(m, step);
 	}
+}
+
+static void
+refuse_half_undone(const MigRun *run)
+{
+	if (run->direction != MIG_DIR_ROLLBACK &&
+		mig_run_half_undone(mig_catalog_load_plan(run->version, MIG_DIR_ROLLBACK)) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" stopped in the middle of being rolled back", run->version),
+				 errhint("Leave the transaction block, or say wait => false: then a worker clears up first.")));
 }
 
 static void
@@ -142,12 +154,14 @@ run_plan(MigRun *run)
 	ListCell   *lc;
 
 	check_plan(run->migration, run->plan);
+	refuse_half_undone(run);
 	take_locks(run);
 	foreach(lc, run->plan->steps)
 	{
 		run->current = lfirst(lc);
 		if (!is_to_be_done(run, run->current))
 			continue;
+		mig_run_read_undo(run, run->current);
 		exec_step(run->migration, run->current);
 		mig_run_record_done(run, run->current);
 	}

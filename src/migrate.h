@@ -112,6 +112,7 @@ typedef struct MigStep
 	bool		ends_aborted;	/* the transaction is rolled back as written */
 	char	   *command;		/* what will really be sent */
 	char	   *undo;			/* SQL, "" if nothing to undo, NULL: irreversible */
+	bool		undo_late;		/* undo is read again just before the step runs */
 	int			undoes;			/* derived way back: the step that it undoes; else 0 */
 	char	   *relation;		/* the one that it is about, or NULL */
 	char	   *object;			/* what it makes or drops, qualified, or NULL */

@@ -214,7 +214,10 @@ undo_nothing(Builder *builder, int from)
 		MigItem    *item = list_nth(builder->planner.items, i);
 
 		if (item->block == builder->block)
+		{
 			item->step->undo = "";
+			item->step->undo_late = false;
+		}
 	}
 }
 
@@ -359,6 +362,7 @@ make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
 	step->line = stmt->line;
 	step->command = effect->command ? effect->command : pstrdup(stmt->text);
 	step->undo = effect->undo;
+	step->undo_late = effect->undo_late;
 	step->relation = effect->relation;
 	step->object = effect->object;
 	step->lock = effect->lock;
@@ -388,7 +392,10 @@ apply_part(MigStep *step, const MigPart *part)
 	if (part->object)
 		step->object = pstrdup(part->object);
 	if (part->undo_given)
+	{
 		step->undo = part->undo;
+		step->undo_late = false;
+	}
 	if (part->relation)
 		step->relation = part->relation;
 	if (part->note)
@@ -483,6 +490,9 @@ add_item(Builder *builder, const MigStatement *stmt, MigEffect *effect, const Mi
 	if (part)
 		apply_part(item->step, part);
 	item->tightens = part ? part->tightens : mig_online_keeps_rows(stmt->raw->stmt);
+	if (item->step->undo == NULL && effect->irreversible &&
+		planner->context->direction != MIG_DIR_ROLLBACK)
+		mig_plan_note(item->step, "irreversible: %s", effect->irreversible);
 	item->block = builder->block;
 	if (item->block)
 		item->block->whole |= item->effect->keeps_block;

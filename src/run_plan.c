@@ -204,7 +204,8 @@ plan_back(MigRun *run)
 
 	refuse_doubtful(run, forward);
 	refuse_doubtful(run, stored);
-	if (is_unfinished(m) && m->direction == MIG_DIR_ROLLBACK && was_begun(stored))
+	if ((is_unfinished(m) && m->direction == MIG_DIR_ROLLBACK && was_begun(stored)) ||
+		mig_run_half_undone(stored) != NIL)
 	{
 		run->plan = stored;
 		return;
@@ -223,12 +224,15 @@ plan_back(MigRun *run)
 	else
 	{
 		MigPlanContext context = {0};
+		MigIdentity save;
 
 		context.version = run->version;
 		context.what = "up";
 		context.direction = MIG_DIR_ROLLBACK;
 		context.rates = mig_catalog_rates();
+		mig_identity_owner(m->owner, m->search_path, &save);
 		run->plan = mig_plan_reverse(forward, &context);
+		mig_identity_restore(&save);
 	}
 	mig_catalog_store_plan(run->version, run->plan);
 }

@@ -85,8 +85,26 @@ extern void mig_run_commit_softly(void);
 /* run_look.c: 23xxx, with keys, when the query of a step finds rows; failed_rows has them. */
 extern uint64 mig_run_look(MigRun *run, const MigStep *step);
 
-/* run_steps.c: undo what a sequence has added before its last step failed. */
+/*
+ * run_steps.c: begin the block of a transaction and get its locks, however
+ * many tries that takes within migrate.lock_retry_for.
+ */
+extern void mig_run_begin_with_locks(MigRun *run, List *steps);
+
+/* run_undo.c: read the undo of a step that will run now, if it has to be; in the caller's transaction. */
+extern void mig_run_read_undo(MigRun *run, MigStep *step);
+
+/* run_undo.c: undo what a sequence has added before its last step failed. */
 extern void mig_run_lift(MigRun *run, MigStep *step);
+
+/*
+ * run_undo.c: the steps of a way back that are done while others that undo
+ * the same step are not, last one first.
+ */
+extern List *mig_run_half_undone(const MigPlan *back);
+
+/* run_undo.c: take those back, before the run goes forward. */
+extern void mig_run_mend(MigRun *run);
 
 /* run.c: 57014 when somebody wants the run to stop at a safe point. */
 extern void mig_run_check_pause(MigRun *run);

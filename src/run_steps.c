@@ -111,6 +111,19 @@ run_measured(MigRun *run, MigStep *step, uint64 (*action) (MigRun *, const MigSt
 	return m->rows;
 }
 
+/* Several steps may undo one. */
+static bool
+is_last_to_undo(const MigRun *run, const MigStep *step)
+{
+	ListCell   *lc;
+
+	foreach(lc, run->plan->steps)
+		if (((MigStep *) lfirst(lc))->undoes == step->undoes &&
+			((MigStep *) lfirst(lc))->step > step->step)
+			return false;
+	return true;
+}
+
 /* In the caller's transaction: the step is done, and what it took. */
 static void
 record_done(MigRun *run, const MigStep *step, const Measured *measured)
@@ -118,7 +131,7 @@ record_done(MigRun *run, const MigStep *step, const Measured *measured)
 	MigEvent	event = {0};
 
 	mig_catalog_step_state(run->version, run->plan->direction, step->step, "done");
-	if (step->undoes > 0)
+	if (step->undoes > 0 && is_last_to_undo(run, step))
 		mig_catalog_step_state(run->version, MIG_DIR_APPLY, step->undoes, "undone");
 	event.version = run->version;
 	event.run = run->id;
@@ -225,12 +238,8 @@ give_up_waiting(MigRun *run, List *steps, const MigLadder *ladder)
 	mig_ladder_raise(ladder);
 }
 
-/*
- * Begin the block of a transaction and get its locks, however many tries that
- * takes within migrate.lock_retry_for.
- */
-static void
-begin_with_locks(MigRun *run, List *steps)
+void
+mig_run_begin_with_locks(MigRun *run, List *steps)
 {
 	MigStep    *first = linitial(steps);
 	List	   *locks = locks_of(steps);
@@ -275,6 +284,16 @@ do_alone(MigRun *run, const MigStep *step)
 }
 
 static void
+read_undo(MigRun *run, MigStep *step)
+{
+	if (!step->undo_late)
+		return;
+	mig_exec_begin();
+	mig_run_read_undo(run, step);
+	mig_exec_commit();
+}
+
+static void
 record_transaction(MigRun *run, List *steps, const Measured *measured, bool finish)
 {
 	int			done = steps_done(run) + list_length(steps);
@@ -301,11 +320,12 @@ run_transaction(MigRun *run, List *steps)
 
 	run->current = first;
 	name_session(run, first);
-	begin_with_locks(run, steps);
+	mig_run_begin_with_locks(run, steps);
 	foreach(lc, steps)
 	{
 		run->current = lfirst(lc);
 		name_session(run, run->current);
+		read_undo(run, run->current);
 		run_measured(run, run->current, do_in_block, &measured[foreach_current_index(lc)]);
 	}
 	if (!first->ends_aborted && !XactReadOnly)
@@ -319,31 +339,6 @@ run_transaction(MigRun *run, List *steps)
 	foreach(lc, steps)
 		((MigStep *) lfirst(lc))->state = "done";
 	run->finished = finish;
-}
-
-/*
- * A constraint that could not be validated is lifted again, lest it stand
- * between a client and the rows that violate it.
- */
-void
-mig_run_lift(MigRun *run, MigStep *step)
-{
-	for (int i = list_length(run->plan->steps) - 1; i >= 0; i--)
-	{
-		MigStep    *before = list_nth(run->plan->steps, i);
-
-		if (before->statement != step->statement || !is_done(before) ||
-			before->object == NULL || step->object == NULL || strcmp(before->object, step->object) != 0 ||
-			before->undo == NULL || before->undo[0] == '\0')
-			continue;
-		begin_with_locks(run, list_make1(before));
-		mig_exec(before->undo);
-		mig_exec_begin();
-		mig_catalog_step_state(run->version, run->plan->direction, before->step, "pending");
-		mig_exec_commit();
-		mig_exec("COMMIT");
-		before->state = "pending";
-	}
 }
 
 /* --- a step alone --- */
@@ -401,6 +396,7 @@ run_alone(MigRun *run, MigStep *step)
 		mig_exec_begin();
 		mig_step_check(step);
 		mig_exec_commit();
+		read_undo(run, step);
 		mark(run, step, "started");
 	}
 	if (!done)
@@ -537,6 +533,8 @@ mig_run_steps(MigRun *run)
 	int			tx = 0;
 	ListCell   *lc;
 
+	if (run->direction != MIG_DIR_ROLLBACK)
+		mig_run_mend(run);
 	if (run->tries == 0)
 		say_settings_again(run);
 	foreach(lc, run->plan->steps)

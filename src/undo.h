@@ -11,7 +11,17 @@
 #ifndef MIGRATE_UNDO_H
 #define MIGRATE_UNDO_H
 
+#include "catalog/objectaddress.h"
+
 #include "migrate.h"
+
+/*
+ * What a name in a statement stands for in the catalog, under the search_path
+ * in force; false if it is not there, or not to be told.
+ */
+extern bool mig_undo_find(ObjectType type, Node *object, ObjectAddress *address);
+
+/* --- pieces --- */
 
 /* ALTER TABLE ... ADD CONSTRAINT ... */
 extern char *mig_undo_constraint(Oid relid, Oid conoid);
@@ -31,6 +41,33 @@ extern char *mig_undo_bound(Oid relid);
 /* CREATE OR REPLACE FUNCTION ... of the function that has this name and takes these input arguments. */
 extern char *mig_undo_function(Oid procid);
 
-/* CREATE VIEW is not kept: a view can lose columns only by being dropped. */
+/* --- whole objects: lists of statements (char *), in their order --- */
+
+/*
+ * What makes an object again that will be dropped: its definition, what hangs
+ * on it, owner, privileges, comments.  *why says why there is no way back; it
+ * stays as it is if there is one.
+ */
+extern List *mig_undo_drop(const ObjectAddress *address, bool cascade, bool concurrently,
+						   const char **why);
+
+/* Owner, privileges and comments alone.  Between mig_reading_begin() and mig_reading_end(). */
+extern List *mig_undo_extras(const ObjectAddress *address, const char **why);
+
+/* COMMENT ON ... IS ..., as it is now. */
+extern char *mig_undo_comment(const ObjectAddress *address);
+
+/* ALTER ... OWNER TO the present one; NULL if there is none. */
+extern char *mig_undo_owner_change(const ObjectAddress *address);
+extern Oid	mig_undo_owner(const ObjectAddress *address);
+
+/* --- privileges: undo_acl.c --- */
+
+/* What takes back a GRANT or REVOKE, as far as it changes something on one object. */
+extern List *mig_undo_grant(const GrantStmt *stmt, const ObjectAddress *address, const char **why);
+extern List *mig_undo_default_privileges(const AlterDefaultPrivilegesStmt *stmt, const char **why);
+
+/* What gives an object that the current role has made again the privileges that it has now. */
+extern List *mig_undo_privileges(const ObjectAddress *address, const char **why);
 
 #endif							/* MIGRATE_UNDO_H */
