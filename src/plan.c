@@ -613,9 +613,8 @@ describe(const MigPlanContext *context)
 		pstrdup(context->what ? context->what : "sql");
 }
 
-/* Plan statements that were cut from sql. */
-static MigPlan *
-build(const char *sql, const char *what, List *statements, const MigPlanContext *context)
+MigPlan *
+mig_plan_statements(const char *sql, const char *what, List *statements, const MigPlanContext *context)
 {
 	Builder		builder = {0};
 	MigPlan    *plan;
@@ -643,70 +642,5 @@ mig_plan_build(const char *sql, const MigPlanContext *context)
 {
 	const char *what = describe(context);
 
-	return build(sql, what, mig_parse(sql, what), context);
-}
-
-/* --- the way back --- */
-
-static void
-refuse_irreversible(const MigStep *step, const MigPlanContext *context)
-{
-	if (context->version)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("step %d of migration \"%s\" is irreversible", step->step, context->version),
-				 errdetail("Statement %d, line %d: %s", step->statement, step->line, step->command),
-				 errhint("Register the migration with a down that undoes it.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("step %d is irreversible", step->step),
-			 errdetail("Statement %d, line %d: %s", step->statement, step->line, step->command)));
-}
-
-/* A build that was begun may have left an index behind; all else that is not done has left nothing. */
-static bool
-is_to_undo(const MigStep *step)
-{
-	return strcmp(step->state, "done") == 0 ||
-		(strcmp(step->state, "started") == 0 && step->kind == MIG_STEP_CREATE_INDEX);
-}
-
-MigPlan *
-mig_plan_reverse(const MigPlan *plan, const MigPlanContext *context)
-{
-	StringInfoData sql;
-	List	   *origins = NIL;	/* step that a statement undoes */
-	List	   *statements = NIL;
-	MigPlan    *back;
-	ListCell   *lc;
-
-	initStringInfo(&sql);
-	for (int i = list_length(plan->steps) - 1; i >= 0; i--)
-	{
-		MigStep    *step = list_nth(plan->steps, i);
-		int			from = sql.len;
-
-		if (!is_to_undo(step))
-			continue;
-		if (step->undo == NULL)
-			refuse_irreversible(step, context);
-		if (step->undo[0] == '\0')
-			continue;
-		appendStringInfo(&sql, "%s;\n", step->undo);
-		foreach(lc, mig_parse(sql.data + from, "undo"))
-			origins = lappend(origins, step);
-	}
-	statements = mig_parse(sql.data, "undo");
-	back = build(sql.data, "the derived way back", statements, context);
-	foreach(lc, back->steps)
-	{
-		MigStep    *step = lfirst(lc);
-		MigStep    *origin = list_nth(origins, step->statement - 1);
-
-		step->undoes = origin->step;
-		step->statement = origin->statement;
-		step->line = origin->line;
-		mig_plan_note(step, "undoes step %d", origin->step);
-	}
-	return back;
+	return mig_plan_statements(sql, what, mig_parse(sql, what), context);
 }

@@ -5,7 +5,8 @@
  *
  * Layer 1, for those files alone.  plan.c classifies statement after
  * statement, plan_phase.c finds what has to wait for the contract phase,
- * plan_group.c puts what is left together into transactions.
+ * plan_group.c puts what is left together into transactions;
+ * plan_back.c derives the way back.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,6 +42,10 @@ typedef struct MigPlanner
 	MigOverlay *overlay;
 	List	   *items;			/* of MigItem */
 } MigPlanner;
+
+/* Plan statements that were cut from sql; plan.c. */
+extern MigPlan *mig_plan_statements(const char *sql, const char *what, List *statements,
+									const MigPlanContext *context);
 
 extern void mig_plan_note(MigStep *step, const char *format,...) pg_attribute_printf(2, 3);
 
