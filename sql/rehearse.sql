@@ -28,6 +28,11 @@ SELECT ok, (SELECT string_agg(regexp_replace(l, 'arwd\w+', 'all', 'g'), chr(10))
 			 WHERE l !~ '_not_null on |differs in') AS message
   FROM migrate.rehearse('0002', '1min') WHERE direction = 'schema';
 
+SELECT migrate.register('0002', 'ALTER TABLE rh_t DROP v', 'ALTER TABLE rh_t ADD v text');
+ALTER TABLE rh_t ADD last int;
+SELECT message FROM migrate.rehearse('0002', '1min') WHERE direction = 'schema';
+ALTER TABLE rh_t DROP last;
+
 -- a derived way back
 SELECT migrate.register('0003', 'ALTER TABLE rh_t ADD c int; CREATE TABLE rh_u (id int); CREATE INDEX rh_v ON rh_t (v)');
 SELECT direction, step, ok, command, message FROM migrate.rehearse('0003', '1min') WHERE direction <> 'up';

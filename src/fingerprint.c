@@ -57,6 +57,7 @@ struct MigFingerprint
 	" WHERE x NOT LIKE 'pg\\_attver=%')"
 #define USERS_OWN "16384"		/* FirstNormalObjectId */
 #define TOUCHED(relid) "($1 IS NULL OR " relid " = ANY ($1::oid[]))"
+#define COLUMN_ORDER "order of columns of "
 #define LINES "concat_ws(E'\\n', "
 
 /*
@@ -85,8 +86,7 @@ static const char relations_sql[] =
 " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND " TOUCHED("c.oid")
 
 " UNION ALL SELECT 'column ' || n.name || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname), " LINES
-"'place ' || row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum),"
-" 'type ' || format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' ELSE 'nullable' END,"
+"'type ' || format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' ELSE 'nullable' END,"
 " 'default ' || pg_get_expr(d.adbin, d.adrelid), 'identity ' || nullif(a.attidentity::text, ''),"
 " 'generated ' || nullif(a.attgenerated::text, ''), 'storage ' || a.attstorage::text,"
 " 'compression ' || nullif(a.attcompression::text, ''), 'collation ' || nullif(a.attcollation, 0)::regcollation,"
@@ -97,6 +97,12 @@ static const char relations_sql[] =
 " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN " OURS " n ON n.oid = c.relnamespace"
 " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
 " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND " TOUCHED("a.attrelid")
+
+" UNION ALL SELECT '" COLUMN_ORDER "' || n.name || '.' || quote_ident(c.relname),"
+" string_agg(quote_ident(a.attname), E'\\n' ORDER BY a.attnum), c.oid::bigint"
+" FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN " OURS " n ON n.oid = c.relnamespace"
+" WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'c') AND " TOUCHED("a.attrelid")
+" GROUP BY c.oid, n.name, c.relname"
 
 " UNION ALL SELECT 'constraint ' || quote_ident(k.conname) || ' on ' ||"
 " CASE WHEN k.conrelid <> 0 THEN k.conrelid::regclass::text ELSE k.contypid::regtype::text END, " LINES
@@ -456,6 +462,40 @@ append_own_lines(StringInfo buf, const char *word, const char *text, const char 
 	}
 }
 
+/* The lines of "text" that "other" has, too, on one line. */
+static char *
+common_lines(const char *text, const char *other)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	while (*text)
+	{
+		int			len = strcspn(text, "\n");
+
+		if (has_line(other, text, len))
+			appendStringInfo(&buf, "%s%.*s", buf.len ? ", " : "", len, text);
+		text += len + (text[len] == '\n');
+	}
+	return buf.data;
+}
+
+static bool
+is_column_order(const Entry *entry)
+{
+	return strncmp(entry->key, COLUMN_ORDER, strlen(COLUMN_ORDER)) == 0;
+}
+
+/* Columns that come or go are told of by themselves; NULL: the others stand as before. */
+static char *
+describe_order(const Entry *before, const Entry *after)
+{
+	char	   *was = common_lines(before->definition, after->definition);
+	char	   *is = common_lines(after->definition, before->definition);
+
+	return strcmp(was, is) == 0 ? NULL : psprintf("%s: was %s; is %s", before->key, was, is);
+}
+
 static char *
 describe_change(const Entry *before, const Entry *after)
 {
@@ -483,13 +523,20 @@ mig_fingerprint_compare(const MigFingerprint *before, const MigFingerprint *afte
 		const Entry *was = i < before->size ? &before->entries[i] : NULL;
 		const Entry *is = j < after->size ? &after->entries[j] : NULL;
 		int			order = was == NULL ? 1 : is == NULL ? -1 : by_key(was, is);
+		char	   *change = NULL;
 
-		if (order < 0)
-			result = lappend(result, psprintf("%s is gone", was->key));
+		if (order == 0 && is_column_order(was))
+			change = describe_order(was, is);
+		else if (order != 0 && is_column_order(order < 0 ? was : is))
+			change = NULL;		/* the table itself has come or gone */
+		else if (order < 0)
+			change = psprintf("%s is gone", was->key);
 		else if (order > 0)
-			result = lappend(result, psprintf("%s is new", is->key));
+			change = psprintf("%s is new", is->key);
 		else if (strcmp(was->definition, is->definition) != 0)
-			result = lappend(result, describe_change(was, is));
+			change = describe_change(was, is);
+		if (change)
+			result = lappend(result, change);
 		i += order <= 0;
 		j += order >= 0;
 	}

@@ -211,7 +211,7 @@ execute(MigRehearsing *r, void *arg)
 	if (rc < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("cannot run inside a function: %s", SPI_result_code_string(rc))));
+				 errmsg("transaction control and COPY with a client cannot be rehearsed")));
 	attempt->row->rows = SPI_processed;
 	SPI_finish();
 	INSTR_TIME_SET_CURRENT(end);
@@ -352,6 +352,7 @@ mig_rehearse_give_up(MigRehearsing *r, MigRehearsal *row)
 {
 	char	   *held = mig_rehearse_held(&r->watch);
 
+	mig_rehearse_stop_clock();
 	row->outcome = MIG_WENT_WRONG;
 	row->sqlstate = "57014";
 	row->message = psprintf("gave up: a lock that blocks writes on %s had been held for %d ms",

@@ -65,6 +65,8 @@ typedef struct Advisory
 	LOCKMASK	held;
 } Advisory;
 
+#define CANCEL_AGAIN_MS 50
+
 static MigRehearseWatch *current = NULL;
 static ProcessUtility_hook_type next_hook = NULL;
 static TimeoutId timer = MAX_TIMEOUTS;
@@ -88,7 +90,8 @@ hold_since(MigRehearseWatch *watch, TimestampTz since)
 	if (watch->held_since != 0)
 		return;
 	watch->held_since = since;
-	enable_timeout_at(timer, TimestampTzPlusMilliseconds(watch->held_since, watch->max_lock));
+	/* again and again, as code may catch a cancel and go on */
+	enable_timeout_every(timer, TimestampTzPlusMilliseconds(watch->held_since, watch->max_lock), CANCEL_AGAIN_MS);
 }
 
 void
@@ -104,6 +107,14 @@ mig_rehearse_release(MigRehearseWatch *watch)
 		return;
 	disable_timeout(timer, false);
 	watch->held_since = 0;
+}
+
+void
+mig_rehearse_stop_clock(void)
+{
+	disable_timeout(timer, false);
+	if (time_is_over)
+		QueryCancelPending = false;
 }
 
 bool
@@ -532,9 +543,7 @@ mig_rehearse_watch_begin(MigRehearseWatch *watch, int max_lock)
 void
 mig_rehearse_watch_end(MigRehearseWatch *watch)
 {
-	mig_rehearse_release(watch);
-	if (time_is_over)
-		QueryCancelPending = false;
+	mig_rehearse_stop_clock();
 	time_is_over = false;
 	current = NULL;
 	release_advisory_locks(watch);

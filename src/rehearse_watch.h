@@ -43,6 +43,9 @@ extern bool mig_rehearse_was_there(const MigRehearseWatch *watch, Oid relid);
 extern void mig_rehearse_hold(MigRehearseWatch *watch);
 extern bool mig_rehearse_is_over(void);
 
+/* That has been seen to: no more cancels. */
+extern void mig_rehearse_stop_clock(void);
+
 /* They are not, or no longer. */
 extern void mig_rehearse_release(MigRehearseWatch *watch);
 
