@@ -7,8 +7,18 @@ CREATE TABLE rb_t (id int PRIMARY KEY, v text);
 SELECT migrate.runbook();
 SELECT migrate.register('0001', E'CREATE INDEX CONCURRENTLY rb_v ON rb_t (v);\nALTER TABLE rb_t DROP COLUMN v; -- ```',
 	name => 'an index | and ``` a column', verify => 'SELECT true');
-SELECT migrate.register('0002', E'COMMENT ON TABLE rb_t IS ''a ``` fence'';\nCREATE TABLE rb_u (id int)', 'DROP TABLE rb_u');
+SELECT migrate.register('0002', E'DO $x$ BEGIN PERFORM ''a ``` fence''; END $x$;\nCREATE TABLE rb_u (id int)', 'DROP TABLE rb_u');
 SELECT migrate.runbook(costs => false);
+
+-- steps that look first, and such as go in batches
+CREATE TABLE rb_big (id int PRIMARY KEY, v text);
+INSERT INTO rb_big SELECT g, repeat('x', 1000) FROM generate_series(1, 2000) g;
+ANALYZE rb_big;
+SELECT migrate.register('0000', 'ALTER TABLE rb_big ADD CHECK (v <> ''''); UPDATE rb_big SET v = v || id');
+SELECT line FROM string_to_table(migrate.runbook('0000', costs => false), E'\n') line
+ WHERE line LIKE '- must find %' OR line LIKE '- in batches %';
+SELECT migrate.unregister('0000');
+DROP TABLE rb_big;
 
 -- with costs: estimates, and what preflight says
 SELECT line FROM string_to_table(migrate.runbook('0002'), E'\n') line

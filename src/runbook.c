@@ -292,6 +292,11 @@ put_step(Runbook *book, const MigStep *step)
 					 psprintf("in transaction %d", step->tx));
 	put_sql(buf, step->command);
 	appendStringInfoChar(buf, '\n');
+	if (step->kind == MIG_STEP_LOOK)
+		appendStringInfoString(buf, "- must find no row; if it does, nothing has been changed yet\n");
+	else if (step->kind == MIG_STEP_BACKFILL)
+		appendStringInfo(buf, "- in batches that take about %s each and commit by themselves; the parameters are a batch's ends\n",
+						 GetConfigOptionByName("migrate.batch_time", NULL, false));
 	put_locks(buf, step);
 	if (step->rewrites)
 		appendStringInfo(buf, "- copies all of `%s` to a new file\n", step->relation ? step->relation : "its tables");
