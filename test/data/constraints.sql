@@ -32,7 +32,7 @@ CREATE TABLE t (id int, a int, b int);
 INSERT INTO t SELECT g, g, g FROM generate_series(1, 100) g;
 -- statement
 ALTER TABLE t ADD CONSTRAINT never NOT NULL a, ADD NOT NULL b;
--- case not_null_not_valid from 18
+-- case not_null_not_valid from 18 no way back
 CREATE TABLE t (id int, a int);
 INSERT INTO t SELECT g, g FROM generate_series(1, 100) g;
 ALTER TABLE t ADD CONSTRAINT never NOT NULL a NOT VALID;
