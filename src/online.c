@@ -222,6 +222,7 @@ mig_online_keeps_rows(Node *node)
 	foreach(lc, ((AlterTableStmt *) node)->cmds)
 		switch (lfirst_node(AlterTableCmd, lc)->subtype)
 		{
+			case AT_AddColumn:
 			case AT_AddConstraint:
 			case AT_AlterConstraint:
 			case AT_ClusterOn:
@@ -245,11 +246,9 @@ mig_online_keeps_rows(Node *node)
 	return true;
 }
 
-/* No way to spare others the wait: at least it is said. */
-static void
-flag(const MigOnline *online)
+void
+mig_online_flag(MigEffect *effect)
 {
-	MigEffect  *effect = online->effect;
 	const char *who = effect->lock >= AccessExclusiveLock ? "reads and writes" : "writes";
 	const char *why = effect->rewrites ? "it is rewritten" :
 		effect->builds ? "an index is built" : effect->scans ? "it is read" : NULL;
@@ -315,6 +314,6 @@ mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 	online.node = stmt->raw->stmt;
 	parts = expand(&online);
 	if (parts == NIL)
-		flag(&online);
+		mig_online_flag(effect);
 	return parts;
 }

@@ -37,15 +37,18 @@ typedef struct MigPart
  * it runs as it stands, because it blocks nobody, or what it concerns is
  * small, empty or made by the same migration, or there is no other way (then
  * the effect's note says whom it keeps waiting).  Errors: what the server would
- * raise in any case, with position: 42701 and 42710 for a name that is taken,
- * 42P16 for a second primary key, 23502 for a column that would be NULL in the
- * rows that there are.  statements: all of the text (of MigStatement), for what
+ * raise in any case, as far as mig_refuse() has let it pass: 42P07 for the name of
+ * a key that is taken, 42830 and 42704 for what a foreign key cannot refer to,
+ * 23502 for a column that would be NULL in the rows that there are.  statements: all of the text (of MigStatement), for what
  * comes later.
  */
 extern List *mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 							   const MigOverlay *overlay, const List *statements);
 
-/* Does a statement change neither rows nor columns, only what is allowed or how it is stored? */
+/* Where there is no way to spare others the wait, note it. */
+extern void mig_online_flag(MigEffect *effect);
+
+/* Does a statement leave rows and columns that are there as they are?  It may add columns. */
 extern bool mig_online_keeps_rows(Node *node);
 
 #endif							/* MIGRATE_ONLINE_H */

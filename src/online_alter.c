@@ -174,7 +174,13 @@ static void
 check_command(const MigOnline *online, AlterTableCmd *cmd)
 {
 	if (cmd->subtype == AT_AddConstraint)
-		mig_online_check_constraint(online, castNode(Constraint, cmd->def));
+	{
+		Constraint *con = castNode(Constraint, cmd->def);
+
+		mig_online_check_constraint(online, con);
+		if (con->conname)
+			online->naming->chosen = lappend(online->naming->chosen, con->conname);
+	}
 	else if (cmd->subtype == AT_AddColumn)
 		mig_online_check_column(online, cmd);
 }

@@ -99,17 +99,9 @@ mig_online_check_column(const MigOnline *online, AlterTableCmd *cmd)
 {
 	ColumnDef  *def = castNode(ColumnDef, cmd->def);
 
-	if (!mig_online_is_certain(online))
-		return;
-	if (mig_relation_column(online->name->relid, def->colname) != InvalidAttrNumber)
-	{
-		if (!cmd->missing_ok)
-			mig_online_error(online, def->location, ERRCODE_DUPLICATE_COLUMN,
-							 "column \"%s\" of relation \"%s\" already exists",
-							 def->colname, online->name->relname);
-		return;
-	}
-	if (!(has_constraint(def, CONSTR_NOTNULL) || has_constraint(def, CONSTR_PRIMARY)) ||
+	if (!mig_online_is_certain(online) ||
+		mig_relation_column(online->name->relid, def->colname) != InvalidAttrNumber ||
+		!(has_constraint(def, CONSTR_NOTNULL) || has_constraint(def, CONSTR_PRIMARY)) ||
 		has_constraint(def, CONSTR_DEFAULT) || has_constraint(def, CONSTR_IDENTITY) ||
 		has_constraint(def, CONSTR_GENERATED) || serial_type(def->typeName) ||
 		domain_has_default(def->typeName) ||
@@ -326,6 +318,7 @@ fill_one(NewColumn *column, List **parts, char *table, bool only)
 	part->kind = MIG_STEP_FILL;
 	part->phase = MIG_MIGRATE;
 	part->relation = table;
+	part->tightens = true;		/* other columns stay as they are */
 	part->batches = palloc0(sizeof(MigBatches));
 	part->batches->table = table;
 	part->batches->whole = whole;

@@ -200,6 +200,28 @@ mig_online_validate_written(MigOnline *online, const char *conname)
 
 /* --- all of them --- */
 
+/* transformFkeyCheckAttrs and transformFkeyGetPrimaryKey */
+static void
+check_referenced(const MigOnline *online, const Constraint *con)
+{
+	MigName    *other = mig_overlay_find(online->overlay, con->pktable->schemaname, con->pktable->relname);
+
+	if (!OidIsValid(other->relid) || other->touched || other->created ||
+		mig_constraint_without_overlaps(con))
+		return;
+	if (con->pk_attrs == NIL && mig_relation_primary_key(other->relid) == NIL)
+		mig_online_error(online, con->location, ERRCODE_UNDEFINED_OBJECT,
+						 "there is no primary key for referenced table \"%s\"", other->relname);
+	if (list_length(con->fk_attrs) !=
+		list_length(con->pk_attrs ? con->pk_attrs : mig_relation_primary_key(other->relid)))
+		mig_online_error(online, con->location, ERRCODE_INVALID_FOREIGN_KEY,
+						 "number of referencing and referenced columns for foreign key disagree");
+	if (con->pk_attrs && !mig_relation_has_key(other->relid, con->pk_attrs))
+		mig_online_error(online, con->location, ERRCODE_INVALID_FOREIGN_KEY,
+						 "there is no unique constraint matching given keys for referenced table \"%s\"",
+						 other->relname);
+}
+
 void
 mig_online_check_constraint(const MigOnline *online, const Constraint *con)
 {
@@ -208,6 +230,8 @@ mig_online_check_constraint(const MigOnline *online, const Constraint *con)
 
 	if (!mig_online_is_certain(online))
 		return;
+	if (con->contype == CONSTR_FOREIGN)
+		check_referenced(online, con);
 	if (con->conname && !mig_naming_constraint_is_free(online->naming, con->conname))
 		mig_online_error(online, con->location, ERRCODE_DUPLICATE_OBJECT,
 						 "constraint \"%s\" for relation \"%s\" already exists",
@@ -216,15 +240,6 @@ mig_online_check_constraint(const MigOnline *online, const Constraint *con)
 		!mig_naming_relation_is_free(online->naming, con->conname))
 		mig_online_error(online, con->location, ERRCODE_DUPLICATE_TABLE,
 						 "relation \"%s\" already exists", con->conname);
-	if (con->contype == CONSTR_PRIMARY)
-	{
-		char	   *pkey = mig_relation_primary_key_name(online->name->relid);
-
-		if (pkey && !mig_naming_comes_free(online->naming, pkey))
-			mig_online_error(online, con->location, ERRCODE_INVALID_TABLE_DEFINITION,
-							 "multiple primary keys for table \"%s\" are not allowed",
-							 online->name->relname);
-	}
 }
 
 static List *

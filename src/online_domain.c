@@ -91,7 +91,6 @@ mig_online_domain(MigOnline *online)
 	part->phase = MIG_MIGRATE;
 	part->own_transaction = true;
 	part->object = psprintf("constraint %s.%s", domain, mig_sql_name(conname));
-	mig_part_note(part, "writes of every table with a column of %s wait while it is read: there is no online way", domain);
 	mig_part_undo(part, "%s", "");
 	mig_online_tighten(parts);
 	return parts;

@@ -532,11 +532,14 @@ plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
 		effect->place = MIG_OWN_TRANSACTION;
 	if (part->kind != MIG_STEP_SQL)
 		effect->kind = part->kind;
+	if (part->kind == MIG_STEP_LOOK || part->kind == MIG_STEP_FILL)
+		effect->scans = true;
 	if (part->spares_scan)
 	{
 		effect->scans = effect->builds = false;
 		effect->note = NULL;	/* says the contrary */
 	}
+	mig_online_flag(effect);
 	if (part->batches)
 		effect->place = MIG_TOP_LEVEL;	/* commits as it goes */
 	if (part->spares_lock)

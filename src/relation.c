@@ -430,15 +430,44 @@ mig_relation_owner(Oid relid)
 	return owner;
 }
 
-char *
-mig_relation_primary_key_name(Oid relid)
+static bool
+is_key_on(Oid relid, Form_pg_index index, const List *columns)
 {
-	Relation	rel = try_relation_open(relid, NoLock);
-	Oid			index = rel ? mig_primary_key_index(rel) : InvalidOid;
+	const ListCell *lc;
 
-	if (rel)
-		relation_close(rel, NoLock);
-	return OidIsValid(index) ? get_rel_name(index) : NULL;
+	if (!index->indisunique || !index->indisvalid || !index->indimmediate ||
+		index->indnkeyatts != list_length(columns))
+		return false;
+	foreach(lc, columns)
+	{
+		AttrNumber	column = get_attnum(relid, strVal(lfirst(lc)));
+		bool		found = false;
+
+		for (int i = 0; i < index->indnkeyatts; i++)
+			found |= column != InvalidAttrNumber && index->indkey.values[i] == column;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+bool
+mig_relation_has_key(Oid relid, const List *columns)
+{
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_indexes(relid))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		found |= heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+			is_key_on(relid, (Form_pg_index) GETSTRUCT(tuple), columns);
+		ReleaseSysCache(tuple);
+	}
+	return found;
 }
 
 static bool

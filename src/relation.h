@@ -85,8 +85,8 @@ extern List *mig_relation_primary_key(Oid relid);
 
 extern Oid	mig_relation_owner(Oid relid);
 
-/* The name of the primary key, or NULL. */
-extern char *mig_relation_primary_key_name(Oid relid);
+/* Has it a unique index, valid and not deferrable, on just these columns (list of String), in any order? */
+extern bool mig_relation_has_key(Oid relid, const List *columns);
 
 /* Has it a row that can be seen, itself or below it?  Takes locks as above; reads no further than the first row. */
 extern bool mig_relation_has_rows(Oid relid);
