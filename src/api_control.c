@@ -63,7 +63,7 @@ mig_pause(PG_FUNCTION_ARGS)
 	bool		any = false;
 	ListCell   *lc;
 
-	mig_check_primary("pause");
+	mig_check_writable("pause");
 	foreach(lc, named_or_all(fcinfo))
 	{
 		Migration  *m = lfirst(lc);
@@ -90,7 +90,7 @@ mig_resume(PG_FUNCTION_ARGS)
 	bool		any = false;
 	ListCell   *lc;
 
-	mig_check_primary("resume");
+	mig_check_writable("resume");
 	foreach(lc, named_or_all(fcinfo))
 	{
 		Migration  *m = lfirst(lc);
@@ -137,7 +137,7 @@ mig_tune(PG_FUNCTION_ARGS)
 	Migration  *m;
 	Jsonb	   *change = one_setting(setting, value);
 
-	mig_check_primary("tune");
+	mig_check_writable("tune");
 	m = mig_graph_get(mig_serve_graph(), version);
 	mig_check_right(m, NULL);
 	mig_settings_check(change, psprintf("tune of migration \"%s\"", m->version));
@@ -192,7 +192,7 @@ mig_resolve(PG_FUNCTION_ARGS)
 				 errmsg("step must not be null")));
 	number = PG_GETARG_INT32(1);
 	outcome = required_text(fcinfo, 2, "outcome");
-	mig_check_primary("resolve");
+	mig_check_writable("resolve");
 	if (strcmp(outcome, "done") != 0 && strcmp(outcome, "again") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

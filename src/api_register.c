@@ -150,7 +150,7 @@ mig_load(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("filename must not be empty"),
 				 errhint("Leave it out for a text that gives its versions itself.")));
-	mig_check_primary("register migrations");
+	mig_check_writable("register migrations");
 	return_rows(fcinfo, mig_register_all(mig_load_text(content, filename, format), false, false));
 	return (Datum) 0;
 }
@@ -177,7 +177,7 @@ mig_load_archive(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		refuse_null("tar");
 	tar = PG_GETARG_BYTEA_PP(0);
-	mig_check_primary("register migrations");
+	mig_check_writable("register migrations");
 	files = mig_tar_read(VARDATA_ANY(tar), VARSIZE_ANY_EXHDR(tar), &ignored);
 	return_rows(fcinfo, mig_register_all(mig_load_files(files, ignored, format), true, prune));
 	return (Datum) 0;
@@ -204,7 +204,7 @@ mig_load_directory(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 path[0] ? errmsg("path is too long") : errmsg("path must not be empty")));
-	mig_check_primary("register migrations");
+	mig_check_writable("register migrations");
 	files = mig_read_directory(path, &ignored);
 	return_rows(fcinfo, mig_register_all(mig_load_files(files, ignored, format), true, prune));
 	return (Datum) 0;

@@ -90,7 +90,7 @@ right_arguments(FunctionCallInfo fcinfo, const char *verb)
 {
 	RightArguments a;
 
-	mig_check_primary(verb);
+	mig_check_writable(verb);
 	check_not_null(fcinfo, 0, "right");
 	check_not_null(fcinfo, 1, "grantee");
 	check_not_null(fcinfo, 2, "owner");
@@ -159,7 +159,7 @@ mig_reassign(PG_FUNCTION_ARGS)
 	Oid			to;
 	int64		moved;
 
-	mig_check_primary("reassign migrations");
+	mig_check_writable("reassign migrations");
 	check_not_null(fcinfo, 0, "from_owner");
 	check_not_null(fcinfo, 1, "to_owner");
 	from_name = text_to_cstring(PG_GETARG_TEXT_PP(0));

@@ -15,11 +15,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -127,6 +129,26 @@ serve_request(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const cha
 					list_length(targets) == 1 ? "migration" : "migrations");
 }
 
+/*
+ * Before a verb: 25006 where nothing can be written.  A session whose default
+ * is repeatable read or serializable gets a transaction that is neither, since
+ * others change our tables all the time.
+ */
+static void
+begin_verb(FunctionCallInfo fcinfo, const char *verb)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	mig_check_writable(verb);
+	if (is_atomic(fcinfo) || !IsolationUsesXactSnapshot())
+		return;
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	mig_commit_and_go_on();
+	EnsurePortalSnapshotExists();
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+}
+
 /* Connect SPI as the way of calling allows, serve, return the result. */
 static Datum
 verb(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const char *right)
@@ -134,7 +156,7 @@ verb(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const char *right)
 	MemoryContext context = CurrentMemoryContext;
 	char	   *result;
 
-	mig_check_primary(request->verb);
+	begin_verb(fcinfo, request->verb);
 	SPI_connect_ext(is_atomic(fcinfo) ? 0 : SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);
 	result = serve_request(fcinfo, request, wait, right);
@@ -198,6 +220,7 @@ run_version(void)
 
 	if (timestamp2tm(now, &tz, &tm, &fsec, NULL, pg_tzset("UTC")) != 0)
 		elog(ERROR, "could not read the clock");
+	mig_register_lock();
 	for (int n = 1;; n++)
 	{
 		char	   *version = psprintf("run-%04d%02d%02dT%02d%02d%02d-%d",
@@ -235,7 +258,7 @@ mig_run_sql(PG_FUNCTION_ARGS)
 {
 	char	   *sql = text_arg(fcinfo, 0);
 
-	mig_check_primary("run");
+	begin_verb(fcinfo, "run");
 	if (sql == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -251,7 +274,7 @@ mig_backfill_table(PG_FUNCTION_ARGS)
 	char	   *table;
 	char	   *sql;
 
-	mig_check_primary("backfill");
+	begin_verb(fcinfo, "backfill");
 	if (PG_ARGISNULL(0) || set_clause == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -198,9 +198,17 @@ void
 mig_exec_begin(void)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	bool		joins = IsTransactionState();
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	if (!joins)
+	{
+		/* whatever the owner, the database or a migration's SET has made the default */
+		XactIsoLevel = XACT_READ_COMMITTED;
+		XactReadOnly = false;
+		XactDeferrable = false;
+	}
 	MemoryContextSwitchTo(caller);
 }
 

@@ -30,7 +30,8 @@ extern void mig_exec_reset(const char *search_path);
 extern uint64 mig_exec(const char *sql);
 
 /*
- * Our own work between the statements: joins the block that is open, if any.
+ * Our own work between the statements: joins the block that is open, if any,
+ * and is read committed and read write otherwise.
  * The memory context of the caller stays in force, and must outlive the
  * transaction; the same holds for mig_exec().
  */

@@ -254,8 +254,8 @@ check_all(List *migrations, bool history)
 
 /* --- what is registered already --- */
 
-static void
-lock_registry(void)
+void
+mig_register_lock(void)
 {
 	LockDatabaseObject(mig_catalog_table("migration"), InvalidOid, 0, ExclusiveLock);
 }
@@ -481,9 +481,9 @@ mig_register_all(List *migrations, bool folder, bool prune)
 	MigGraph   *given;
 	ListCell   *lc;
 
-	mig_check_primary("register a migration");
+	mig_check_writable("register a migration");
 	check_all(migrations, folder);
-	lock_registry();
+	mig_register_lock();
 	registered = mig_catalog_list();
 	old = mig_graph_make(registered);
 	given = mig_graph_make(migrations);
@@ -514,8 +514,8 @@ mig_register_remove(const char *version)
 	ListCell   *lc;
 	ListCell   *lc2;
 
-	mig_check_primary("unregister a migration");
-	lock_registry();
+	mig_check_writable("unregister a migration");
+	mig_register_lock();
 	registered = mig_catalog_list();
 	m = mig_graph_get(mig_graph_make(registered), version);
 	mig_check_right(m, NULL);

@@ -40,6 +40,12 @@ typedef struct MigRegistered
 extern List *mig_register_all(List *migrations, bool folder, bool prune);
 
 /*
+ * Nobody else registers or forgets a migration until the transaction ends: to
+ * be taken before a version is chosen that nobody has.
+ */
+extern void mig_register_lock(void);
+
+/*
  * Forget a migration.  42704 if there is none, 55000 if it has begun or
  * another requires it, 42501 for whoever may not become its owner.
  */

@@ -15,9 +15,11 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -101,4 +103,22 @@ mig_check_primary(const char *verb)
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 				 errmsg("cannot %s on a standby", verb),
 				 errhint("Connect to the primary server.")));
+}
+
+void
+mig_check_writable(const char *verb)
+{
+	mig_check_primary(verb);
+	if (XactReadOnly)
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot %s in a read-only transaction", verb),
+				 errhint("See the settings transaction_read_only and default_transaction_read_only.")));
+}
+
+void
+mig_commit_and_go_on(void)
+{
+	SPI_commit();
+	XactIsoLevel = XACT_READ_COMMITTED;
 }

@@ -39,4 +39,13 @@ extern Oid	mig_owner_oid(const char *owner);
 /* 25006 on a standby: "verb" cannot be done there. */
 extern void mig_check_primary(const char *verb);
 
+/* The same, and 25006 in a read-only transaction. */
+extern void mig_check_writable(const char *verb);
+
+/*
+ * Commit, in SPI, and go on in a transaction that is read committed: our
+ * tables are no part of what a serializable session reads and writes.
+ */
+extern void mig_commit_and_go_on(void);
+
 #endif							/* MIGRATE_SESSION_H */

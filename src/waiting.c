@@ -30,6 +30,7 @@
 
 #include "lock.h"
 #include "serve.h"
+#include "session.h"
 #include "waiting.h"
 
 #define POLL_MS 200
@@ -84,10 +85,10 @@ pause_work(int64 id)
 	version = mig_request_current(id);
 	if (version)
 		mig_set_pause(version, "once");
-	SPI_commit();
+	mig_commit_and_go_on();
 	if (request && request->pid > 0 && mig_request_is_alive(id))
 		(void) kill(request->pid, SIGINT);
-	SPI_commit();
+	mig_commit_and_go_on();
 	RESUME_INTERRUPTS();
 }
 
@@ -210,7 +211,7 @@ look(Wait *wait)
 		check_lock_timeout(wait, request);
 	}
 	MemoryContextSwitchTo(old);
-	SPI_commit();
+	mig_commit_and_go_on();
 	RESUME_CANCEL_INTERRUPTS();
 	return request;
 }
@@ -247,7 +248,7 @@ mig_wait_for_request(int64 id, BackgroundWorkerHandle *handle, int64 timeout_ms)
 	wait.next_notice = TimestampTzPlusMilliseconds(wait.since, NOTICE_MS);
 	wait.context = AllocSetContextCreate(CurrentMemoryContext, "migrate wait",
 										 ALLOCSET_DEFAULT_SIZES);
-	SPI_commit();
+	mig_commit_and_go_on();
 	for (;;)
 	{
 		bool		lost;

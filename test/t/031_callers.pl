@@ -42,6 +42,28 @@ foreach my $round (1 .. 5)
 	is($exists, $state eq 'applied' ? 't' : 'f', "apply and rollback at once, round $round: state $state is true");
 }
 
+# --- run() from several sessions at once; defaults of all kinds ---
+
+foreach my $isolation ('read committed', 'repeatable read', 'serializable')
+{
+	$node->safe_psql('postgres', "TRUNCATE journal; ALTER DATABASE postgres SET default_transaction_isolation = '$isolation'");
+	my @callers = map { background($node, "CALL migrate.run('INSERT INTO journal VALUES (''$_'')');") } 1 .. 8;
+	ok(finish($_), "run, $isolation: a caller succeeded") or diag($_->{err}) foreach @callers;
+	is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT version) FROM journal'), '8|8',
+		"run, $isolation: each ran once");
+}
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET default_transaction_isolation');
+
+my ($rc, $out, $err) = $node->psql('postgres',
+	"SET default_transaction_read_only = on; CALL migrate.run('CREATE TABLE never ()');", extra_params => ['-v', 'VERBOSITY=verbose']);
+like($err, qr/25006: cannot run in a read-only transaction/, 'a read-only caller is told so');
+
+# A worker writes down what it did whatever the migration has set.
+($rc, $out, $err) = $node->psql('postgres',
+	"CALL migrate.run('SET default_transaction_read_only = on; CREATE INDEX CONCURRENTLY ON journal (version)');", extra_params => ['-v', 'VERBOSITY=verbose']);
+like($err, qr/25006: cannot execute CREATE INDEX in a read-only transaction/, 'a migration made itself read-only: its own error');
+like($err, qr/step 2 of migration run-/, '... with its step');
+
 # --- no free worker slot ---
 
 register($node, '9100', "INSERT INTO journal VALUES ('9100')");
