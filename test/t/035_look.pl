@@ -174,5 +174,21 @@ $rehearser->query('RESET statement_timeout');
 is($rehearser->query("SELECT string_agg(direction || ' ' || ok, ', ') FROM migrate.rehearse('0002')"),
 	'up true, down true, schema true', 'and the session is as good as before');
 
+# --- wraparound: before a vacuum that nothing cancels begins, and while it is at work ---
+like(item('wraparound'), qr/^t\|/, 'wraparound is far');
+$node->safe_psql('postgres', 'INSERT INTO t SELECT g, g FROM generate_series(1001, 50000) g;'
+	. ' ALTER TABLE t SET (autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);'
+	. ' CREATE TEMP TABLE x (id int);'
+	. ' DO $$ BEGIN FOR i IN 1 .. 101000 LOOP BEGIN INSERT INTO x VALUES (i); EXCEPTION WHEN others THEN NULL; END; END LOOP; END $$');
+like(item('wraparound'), qr/^f\|public\.t has reached 1\d\d percent/, 'a table that is due');
+like(item('vacuum against wraparound'), qr/^t\|/, 'no such vacuum yet');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET autovacuum = on');
+$node->safe_psql('postgres', "ALTER SYSTEM SET autovacuum_naptime = '1s'");
+$node->reload;
+ok(poll_item('vacuum against wraparound', "NOT ok AND detail LIKE 'pid % vacuums public.t against wraparound, %'"),
+	'one that is at work');
+like(item('old transactions'), qr/^f\|step 1 of 0001 wants AccessExclusiveLock on public\.t, held by pid \d+ \(autovacuum to prevent wraparound\)/,
+	'and it is in the way');
+
 $node->stop;
 done_testing();
