@@ -24,5 +24,8 @@ SELECT command FROM migrate.explain('DROP VIEW rv; ALTER TABLE r DROP COLUMN a; 
 -- what an earlier statement, or code, may have changed is left to the server
 SELECT command FROM migrate.explain('ALTER TABLE r DROP COLUMN a CASCADE; ALTER TABLE r ADD COLUMN a int');
 SELECT command FROM migrate.explain('DO $$ BEGIN END $$; ALTER TABLE r ADD PRIMARY KEY (b)');
+-- a column that goes holds up nothing that can do without it
+SELECT phase, command FROM migrate.explain('ALTER TABLE r DROP COLUMN b CASCADE; ALTER TABLE r ADD COLUMN c int;
+	CREATE INDEX r_c ON r (c); CREATE VIEW all_of_r AS SELECT * FROM r; ALTER TABLE r ADD COLUMN b text');
 DROP TABLE r CASCADE;
 DROP EXTENSION migrate;

@@ -158,10 +158,54 @@ repeat_settings(MigPlanner *planner)
 	planner->items = items;
 }
 
+/* Names of the columns that a statement drops, if it does nothing else; else NIL. */
+static List *
+dropped_columns(const MigStatement *stmt)
+{
+	AlterTableStmt *alter = (AlterTableStmt *) stmt->raw->stmt;
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	if (!IsA(alter, AlterTableStmt))
+		return NIL;
+	foreach(lc, alter->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype != AT_DropColumn)
+			return NIL;
+		columns = lappend(columns, cmd->name);
+	}
+	return columns;
+}
+
+/*
+ * A column that goes is in nobody's way who does not name it, if all he does
+ * is to alter the table or to index it; SELECT * would name it unseen.
+ */
+static bool
+needs_dropped_column(const MigItem *item, const List *droppers)
+{
+	bool		unseen = !IsA(item->stmt->raw->stmt, AlterTableStmt) &&
+		!IsA(item->stmt->raw->stmt, IndexStmt);
+	const ListCell *lc;
+
+	foreach(lc, droppers)
+	{
+		const MigItem *dropper = lfirst(lc);
+
+		if (depends_on_any(item, dropper->effect->touches) &&
+			(unseen || depends_on_any(item, dropped_columns(dropper->stmt))))
+			return true;
+	}
+	return false;
+}
+
 void
 mig_plan_phases(MigPlanner *planner)
 {
 	List	   *words = NIL;
+	List	   *droppers = NIL; /* of MigItem: that wait, and do nothing but drop columns */
 	bool		waiting = false;
 
 	if (planner->context->complete || planner->context->direction == MIG_DIR_ROLLBACK)
@@ -175,10 +219,16 @@ mig_plan_phases(MigPlanner *planner)
 		if (effect->kind == MIG_STEP_SETTING || (item->block && item->block->aborted))
 			continue;
 		if (!breaks && !(waiting && (effect->opaque || planner->context->as_written ||
-									 depends_on_any(item, words))))
+									 depends_on_any(item, words) ||
+									 needs_dropped_column(item, droppers))))
 			continue;
 		item->step->phase = MIG_CONTRACT;
 		waiting = true;
+		if (dropped_columns(item->stmt) != NIL)
+		{
+			droppers = lappend(droppers, item);
+			continue;
+		}
 		words = add_words(words, effect->words);
 		words = add_words(words, effect->touches);
 		words = add_words(words, bare_names(effect->makes));
