@@ -426,6 +426,24 @@ validate_in(MigAltering *alter, const char *conname, Oid relid)
 	mig_effect_scans(alter->work, con.refers_to);
 }
 
+/* The same statement adds it; the server does so first, wherever it stands. */
+static bool
+is_added(MigAltering *alter, const char *conname)
+{
+	ListCell   *lc;
+
+	foreach(lc, alter->stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_AddConstraint &&
+			castNode(Constraint, cmd->def)->conname != NULL &&
+			strcmp(castNode(Constraint, cmd->def)->conname, conname) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 validate(MigAltering *alter, AlterTableCmd *cmd)
 {
@@ -436,8 +454,8 @@ validate(MigAltering *alter, AlterTableCmd *cmd)
 	if (!OidIsValid(alter->name->relid) ||
 		!mig_relation_constraint(alter->name->relid, cmd->name, &con))
 	{
-		/* made by an earlier statement */
-		if (alter->name->touched || alter->name->created || mig_overlay_opaque(alter->work->overlay))
+		/* made by an earlier statement, or by this one */
+		if (is_added(alter, cmd->name) || alter->name->touched || alter->name->created || mig_overlay_opaque(alter->work->overlay))
 			mig_effect_scans_tree(alter->work, alter->name, alter->inh);
 		else
 			mig_effect_fails(alter->work, ERRCODE_UNDEFINED_OBJECT, -1, NULL,

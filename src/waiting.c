@@ -167,8 +167,10 @@ tell(Wait *wait, const MigRequest *request)
 		ereport(NOTICE, (errmsg_internal("%s", line)));
 	else if (strcmp(request->state, "queued") == 0)
 		ereport(NOTICE, (errmsg("waiting for a background worker to start")));
-	else
+	else if (request->done != NIL)
 		ereport(NOTICE, (errmsg("%d done", list_length(request->done))));
+	else
+		ereport(NOTICE, (errmsg("the background worker has started")));
 }
 
 /* The server's lock_timeout ends a wait for somebody else's run. */
