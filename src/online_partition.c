@@ -31,6 +31,7 @@
 #include "partition.h"
 #include "relation.h"
 #include "sqlgen.h"
+#include "undo.h"
 
 /* A CHECK that is there for as long as the sequence takes. */
 typedef struct Proof
@@ -148,13 +149,27 @@ attach(MigOnline *online, const PartitionCmd *cmd)
 
 /* --- DETACH --- */
 
-static void
+/* The CHECK that it leaves proves the bounds when it is attached again, and goes then. */
+static MigPart *
 detach_concurrently(List **parts, const char *parent, const char *child, Oid childid)
+{
+	char	   *check = mig_partition_detached_check(childid);
+	char	   *bound = mig_undo_bound(childid);
+	MigPart    *part;
+
+	part = mig_part(parts, "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY", parent, child);
+	if (check && bound)
+		mig_part_undo(part, "ALTER TABLE IF EXISTS %s ATTACH PARTITION %s %s; ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS %s",
+					  parent, child, bound, child, mig_sql_name(check));
+	return part;
+}
+
+static void
+drop_left_check(List **parts, const char *child, Oid childid)
 {
 	char	   *check = mig_partition_detached_check(childid);
 	MigPart    *part;
 
-	(void) mig_part(parts, "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY", parent, child);
 	if (check == NULL)
 		return;
 	part = mig_part(parts, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", child, mig_sql_name(check));
@@ -179,7 +194,8 @@ detach(MigOnline *online, const PartitionCmd *cmd)
 	}
 	if (OidIsValid(get_default_partition_oid(online->name->relid)))
 		return mig_online_as_it_stands(online, "with a default partition beside it, it cannot be detached concurrently");
-	detach_concurrently(&parts, online->name->text, child->text, child->relid);
+	(void) detach_concurrently(&parts, online->name->text, child->text, child->relid);
+	drop_left_check(&parts, child->text, child->relid);
 	return parts;
 }
 
@@ -261,8 +277,7 @@ mig_online_drop_partition(MigOnline *online)
 
 	if (list_length(stmt->objects) != 1 || !can_detach(online, name, &parent))
 		return NIL;
-	part = mig_part(&parts, "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY",
-					mig_relation_text(parent), name->text);
+	part = detach_concurrently(&parts, mig_relation_text(parent), name->text, name->relid);
 	part->breaks = true;
 	part->note = "so that the parent is not locked against everybody";
 	mig_part(&parts, "%s", online->stmt->text)->spares_lock = mig_relation_text(parent);
