@@ -278,7 +278,7 @@ SELECT command, rewrites FROM migrate.explain($$
 -- Migrations: planned one over the other, in order, each under its own path
 SELECT migrate.register('1', 'CREATE TABLE m1 (id int); CREATE INDEX ON m1 (id)', name => 'first');
 SELECT migrate.register('2', E'ALTER TABLE m1\n\tADD COLUMN a int;\nALTER TABLE m1 RENAME TO m2');
-SELECT migrate.register('3', 'INSERT INTO m2 SELECT 1; DROP TABLE t', options => '{"transaction": "as_written"}');
+SELECT migrate.register('3', 'INSERT INTO m2 SELECT 1; DROP TABLE t CASCADE', options => '{"transaction": "as_written"}');
 SELECT version, step, tx, phase, command, undo, note FROM migrate.plan();
 SELECT version, step FROM migrate.plan('2');
 SELECT * FROM migrate.plan_text();

@@ -212,8 +212,9 @@ new_finding(const MigLooked *looked, char *relation, Oid relid)
 	finding->rows = finding->bytes = -1;
 	if (OidIsValid(relid))
 		mig_relation_size(relid, relation, &finding->rows, &finding->bytes);
-	finding->scans = looked->scans;
-	finding->rewrites = looked->rewrites;
+	/* nothing is done by what fails */
+	finding->scans = looked->scans && looked->effect->failure == NULL;
+	finding->rewrites = looked->rewrites && looked->effect->failure == NULL;
 	finding->breaks = looked->effect->breaks;
 	return finding;
 }
@@ -221,7 +222,9 @@ new_finding(const MigLooked *looked, char *relation, Oid relid)
 static bool
 matters(const MigRule *rule, const MigHazard *hazard, const MigFinding *finding)
 {
-	if ((rule->when & (MIG_WHEN_LIVE | MIG_WHEN_WORK | MIG_WHEN_ROWS)) && hazard->created)
+	if (hazard->relation == NULL)
+		return true;
+	if (hazard->created && rule->when != 0)
 		return false;
 	if ((rule->when & MIG_WHEN_ROWS) && finding->bytes == 0)
 		return false;

@@ -103,6 +103,82 @@ judge_earlier(MigLooked *looked, const MigLooked *earlier)
 	}
 }
 
+/*
+ * A value that was added in the same transaction cannot be used before it has
+ * ended, unless the type is as new.
+ */
+static void
+judge_enum(MigLooked *looked, const MigLooked *earlier)
+{
+	MigHazard  *hazard;
+
+	if (earlier->effect->enum_label == NULL || earlier->effect->made_only ||
+		!mig_sql_mentions(looked->stmt->text, earlier->effect->enum_label))
+		return;
+	if (looked->block && looked->block == earlier->block)
+	{
+		if (looked->effect->failure)
+			return;
+		looked->effect->failure = palloc0(sizeof(MigFailure));
+		looked->effect->failure->message =
+			psprintf("the new value %s cannot be used before the transaction that adds it has ended",
+					 mig_sql_literal(earlier->effect->enum_label));
+		looked->effect->failure->hint = "Add the value in a transaction of its own.";
+		return;
+	}
+	hazard = add_hazard(looked, MIG_HZ_ENUM_USED, NULL, InvalidOid);
+	hazard->subject = mig_sql_literal(earlier->effect->enum_label);
+	hazard->detail = psprintf("%d", earlier->stmt->index);
+}
+
+/* What the same transaction drops and makes again is never missing. */
+static bool
+is_replaced(const List *looked, int number)
+{
+	const MigLooked *one = list_nth(looked, number);
+	ListCell   *lc,
+			   *lm;
+
+	if (one->block == NULL || one->effect->drops == NIL || !IsA(one->stmt->raw->stmt, DropStmt))
+		return false;
+	foreach(lc, one->effect->drops)
+	{
+		bool		found = false;
+
+		for (int i = number + 1; i < list_length(looked) && !found; i++)
+		{
+			const MigLooked *later = list_nth(looked, i);
+
+			if (later->block == one->block)
+				foreach(lm, later->effect->makes)
+					found |= strcmp(lfirst(lm), lfirst(lc)) == 0;
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Of what comes again, only the lock is left to tell. */
+static void
+forget_drop(MigLooked *looked)
+{
+	looked->effect->breaks = false;
+	looked->effect->hazards = NIL;
+}
+
+static void
+judge_failure(MigLooked *looked)
+{
+	MigHazard  *hazard;
+
+	if (looked->effect->failure == NULL)
+		return;
+	hazard = add_hazard(looked, MIG_HZ_FAILS, looked->effect->relation, InvalidOid);
+	hazard->detail = looked->effect->failure->message;
+	hazard->instead = looked->effect->failure->hint ? looked->effect->failure->hint : "";
+}
+
 void
 mig_check_neighbours(List *looked)
 {
@@ -111,13 +187,11 @@ mig_check_neighbours(List *looked)
 		MigLooked  *one = list_nth(looked, i);
 
 		judge_work(one);
-		if (one->effect->failure)
-		{
-			MigHazard  *hazard = add_hazard(one, MIG_HZ_FAILS, one->effect->relation, InvalidOid);
-
-			hazard->detail = one->effect->failure->message;
-			hazard->instead = one->effect->failure->hint ? one->effect->failure->hint : "";
-		}
+		if (is_replaced(looked, i))
+			forget_drop(one);
+		for (int j = 0; j < i; j++)
+			judge_enum(one, list_nth(looked, j));
+		judge_failure(one);
 		if (one->block == NULL || !(one->scans || one->effect->writes_rows))
 			continue;
 		for (int j = 0; j < i; j++)

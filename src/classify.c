@@ -148,6 +148,8 @@ mig_classify(const MigStatement *stmt, const MigOverlay *overlay)
 				break;
 			}
 
+	mig_effect_look_closer(&work, node);
+
 	/* what this migration has made goes when its making is undone */
 	effect->made_only = work.changes_made && !work.changes_other && !effect->opaque;
 	mig_effect_settle_undo(&work);

@@ -349,6 +349,21 @@ mig_dependents_row_type(Oid relid)
 	return found;
 }
 
+List *
+mig_dependents_typed_tables(Oid typid)
+{
+	List	   *tables = NIL;
+	DependScan	scan;
+	Form_pg_depend dep;
+
+	scan_begin(&scan, TypeRelationId, typid, 0, true);
+	while ((dep = scan_next(&scan)) != NULL)
+		if (dep->classid == RelationRelationId && dep->objsubid == 0 && dep->deptype == DEPENDENCY_NORMAL)
+			tables = list_append_unique_oid(tables, dep->objid);
+	scan_end(&scan);
+	return tables;
+}
+
 /* The element, range or composite type that holds values of another one. */
 static bool
 holds_values(Oid typid)

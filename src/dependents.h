@@ -39,6 +39,9 @@ extern bool mig_dependents_partition_key(Oid relid, AttrNumber attnum);
 /* A column of another relation that has the table's row type: "public.u.c", or NULL. */
 extern char *mig_dependents_row_type(Oid relid);
 
+/* Tables OF a composite type: OIDs. */
+extern List *mig_dependents_typed_tables(Oid typid);
+
 /* Tables with a column of a type, or of one made from it, of OIDs; *nested: one within an array or the like, or NULL. */
 extern List *mig_dependents_tables_of_type(Oid typid, char **nested);
 

@@ -112,26 +112,19 @@ refuse_drop_of_part(MigWork *work, DropStmt *stmt, const MigName *name, const Mi
 	if (of->touched || name->touched || mig_overlay_opaque(work->overlay))
 		return;
 	if (OidIsValid(index->constraint))
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("cannot drop index %s because constraint \"%s\" on table %s requires it",
-						name->text, get_constraint_name(index->constraint), of->text),
-				 errhint("You can drop the constraint instead."),
-				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+		mig_effect_fails(work, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, -1,
+						 "You can drop the constraint instead.",
+						 "cannot drop index %s because constraint \"%s\" on table %s requires it",
+						 name->text, get_constraint_name(index->constraint), of->text);
 	if (index->is_partition &&
 		mig_effect_name_of_oid(work, mig_relation_parent(name->relid))->known)
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("cannot drop index %s because index %s requires it", name->text,
-						mig_relation_text(mig_relation_parent(name->relid))),
-				 errhint("You can drop that index instead."),
-				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+		mig_effect_fails(work, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, -1,
+						 "You can drop that index instead.",
+						 "cannot drop index %s because index %s requires it", name->text,
+						 mig_relation_text(mig_relation_parent(name->relid)));
 	if (index->partitioned && stmt->concurrent)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot drop partitioned index %s concurrently", name->text),
-				 errhint("Leave out CONCURRENTLY."),
-				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+		mig_effect_fails(work, ERRCODE_FEATURE_NOT_SUPPORTED, -1, "Leave out CONCURRENTLY.",
+						 "cannot drop partitioned index %s concurrently", name->text);
 }
 
 /* The indexes of the partitions go with that of the table. */
@@ -173,6 +166,8 @@ drop_index(MigWork *work, DropStmt *stmt, MigName *name)
 		MigName    *of = mig_effect_name_of_oid(work, index.table);
 
 		refuse_drop_of_part(work, stmt, name, &index, of);
+		if (work->effect->failure && stmt->concurrent)
+			return;
 		if (index.unique && index.valid && !name->created)
 			mig_effect_breaks(work, get_rel_name(index.table));
 		mig_effect_about(work, of, mode);

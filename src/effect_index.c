@@ -89,12 +89,10 @@ judge_existing(MigWork *work, IndexStmt *stmt, const MigName *table, const MigNa
 	MigIndex	index = mig_index_get(name->relid);
 
 	if (index.found && !index.whole && !stmt->concurrent && !index.partitioned)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index %s exists already and is invalid", name->text),
-				 errdetail("A concurrent build of it did not come to its end."),
-				 errhint("Drop it: DROP INDEX CONCURRENTLY %s.", name->text),
-				 mig_overlay_errposition(work->overlay, work->stmt->location)));
+		mig_effect_fails(work, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, -1,
+						 psprintf("A concurrent build of it did not come to its end. Drop it: DROP INDEX CONCURRENTLY %s.",
+								  name->text),
+						 "index %s exists already and is invalid", name->text);
 	if (OidIsValid(name->relid) && !index.found)
 		mig_effect_note(work, "%s exists already, and is no index", name->text);
 	else if (index.found && index.table != table->relid)
@@ -155,11 +153,9 @@ effect_create_index(MigWork *work, IndexStmt *stmt)
 	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock;
 
 	if (stmt->concurrent && table->relkind == RELKIND_PARTITIONED_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot create index on partitioned table \"%s\" concurrently", table->relname),
-				 errhint("Create it ON ONLY the table, concurrently on each partition, and attach those."),
-				 mig_overlay_errposition(work->overlay, stmt->relation->location)));
+		mig_effect_fails(work, ERRCODE_FEATURE_NOT_SUPPORTED, stmt->relation->location,
+						 "Create it ON ONLY the table, concurrently on each partition, and attach those.",
+						 "cannot create index on partitioned table \"%s\" concurrently", table->relname);
 	mig_effect_about(work, table, mode);
 	if (stmt->relation->inh)
 		lock_partitions(work, table, mode);

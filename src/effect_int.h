@@ -199,6 +199,15 @@ extern bool mig_is_serial(const TypeName *type);
 /* A foreign key is checked: both tables are read; false if there are no rows. */
 extern bool mig_effect_check_key(MigWork *work, const MigName *name, const Constraint *con);
 
+/* --- hazards of all statements but ALTER TABLE (effect_hazard*.c), after their families --- */
+
+extern void mig_effect_look_closer(MigWork *work, Node *node);
+extern void mig_effect_hazard_drop(MigWork *work, DropStmt *stmt);
+extern void mig_effect_hazard_create_index(MigWork *work, IndexStmt *stmt);
+extern void mig_effect_hazard_drop_index(MigWork *work, const MigName *name, bool concurrently);
+extern void mig_effect_hazard_data(MigWork *work, Node *node);
+extern void mig_effect_hazard_guards(MigWork *work, Node *node);	/* policies, rules, publications, views, functions */
+
 /* --- families --- */
 
 extern void mig_effect_create_table(MigWork *work, Node *node);
@@ -222,6 +231,9 @@ extern void mig_effect_cluster(MigWork *work, Node *node);	/* databases, tablesp
  * which relations it locks; false if it cannot be planned yet.  effect_read.c
  */
 extern bool mig_effect_read(MigWork *work, Node *raw);
+
+/* Can all that the statement has been found to lock be locked right now?  False, too, for what is not there yet. */
+extern bool mig_effect_names_are_free(MigWork *work);
 
 /* The same for the query of a materialized view that is there. */
 extern void mig_effect_view_sources(MigWork *work, const MigName *name);

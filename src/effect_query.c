@@ -225,7 +225,10 @@ effect_create_as(MigWork *work, IntoClause *into, Node *query, ObjectType type, 
 	if (IsA(query, ExecuteStmt))
 		mig_effect_opaque(work);
 	else if (!into->skipData)
+	{
 		mig_effect_walk(work, query);
+		(void) mig_effect_read(work, query);
+	}
 	work->effect->relation = name->text;
 	if (name->known && if_not_exists)
 		work->effect->undo = "";

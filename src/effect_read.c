@@ -269,8 +269,8 @@ run_matview(MigWork *work, void *arg)
 }
 
 /* What has been locked before by name must be free to be locked for a moment. */
-static bool
-names_are_free(MigWork *work)
+bool
+mig_effect_names_are_free(MigWork *work)
 {
 	ListCell   *lc;
 
@@ -307,7 +307,7 @@ mig_effect_read(MigWork *work, Node *raw)
 {
 	Reading		reading = {raw};
 
-	if (!InSecurityRestrictedOperation() || mig_overlay_opaque(work->overlay) || !names_are_free(work))
+	if (!InSecurityRestrictedOperation() || mig_overlay_opaque(work->overlay) || !mig_effect_names_are_free(work))
 		return false;
 	if (mig_expr_try(work, NULL, run_statement, &reading, false) == NULL)
 		return false;

@@ -207,38 +207,15 @@ add_key(MigAltering *alter, Constraint *con)
 
 /* --- FOREIGN KEY --- */
 
-/* Has the table an index that leads with these columns, in any order? */
-static bool
-is_indexed(Oid relid, List *names)
+static List *
+numbers_of(Oid relid, List *names)
 {
+	List	   *numbers = NIL;
 	ListCell   *lc;
 
-	foreach(lc, mig_relation_indexes(relid))
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
-		Form_pg_index index;
-		bool		found = true;
-		ListCell   *name;
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		index = (Form_pg_index) GETSTRUCT(tuple);
-		found = index->indisvalid && heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
-			list_length(names) <= index->indnkeyatts;
-		foreach(name, names)
-		{
-			AttrNumber	attnum = get_attnum(relid, strVal(lfirst(name)));
-			bool		leads = false;
-
-			for (int i = 0; found && i < list_length(names); i++)
-				leads |= index->indkey.values[i] == attnum;
-			found &= leads;
-		}
-		ReleaseSysCache(tuple);
-		if (found)
-			return true;
-	}
-	return false;
+	foreach(lc, names)
+		numbers = lappend_int(numbers, get_attnum(relid, strVal(lfirst(lc))));
+	return numbers;
 }
 
 static void
@@ -331,7 +308,7 @@ add_foreign_key(MigAltering *alter, Constraint *con, bool validates)
 	}
 	if (!OidIsValid(alter->name->relid) || alter->name->touched)
 		return;
-	if (!is_indexed(alter->name->relid, con->fk_attrs))
+	if (!mig_relation_is_indexed(alter->name->relid, numbers_of(alter->name->relid, con->fk_attrs), InvalidOid))
 		hazard(alter, MIG_HZ_FOREIGN_KEY_NO_INDEX, column_list(con->fk_attrs), other->text);
 	if (OidIsValid(other->relid))
 		compare_types(alter, con, other);

@@ -623,3 +623,55 @@ mig_relation_is_published(Oid relid)
 	}
 	return false;
 }
+
+/* --- guards --- */
+
+bool
+mig_relation_leads(Oid indexid, const List *columns)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+	Form_pg_index index;
+	const ListCell *lc;
+	bool		leads;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	leads = index->indisvalid && heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+		list_length(columns) <= index->indnkeyatts;
+	foreach(lc, columns)
+	{
+		bool		found = false;
+
+		for (int i = 0; leads && i < list_length(columns); i++)
+			found |= index->indkey.values[i] == lfirst_int(lc);
+		leads &= found;
+	}
+	ReleaseSysCache(tuple);
+	return leads;
+}
+
+bool
+mig_relation_is_indexed(Oid relid, const List *columns, Oid except)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_indexes(relid))
+		if (lfirst_oid(lc) != except && mig_relation_leads(lfirst_oid(lc), columns))
+			return true;
+	return false;
+}
+
+bool
+mig_relation_has_row_security(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		result = ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}

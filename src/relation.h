@@ -104,4 +104,12 @@ extern bool mig_relation_has_identity(Oid relid);
 /* Does any publication send its updates and deletes? */
 extern bool mig_relation_is_published(Oid relid);
 
+/* Do these columns (list of int), in any order, lead a valid index without WHERE? */
+extern bool mig_relation_leads(Oid indexid, const List *columns);
+
+/* ... any of the relation, except that one? */
+extern bool mig_relation_is_indexed(Oid relid, const List *columns, Oid except);
+
+extern bool mig_relation_has_row_security(Oid relid);
+
 #endif							/* MIGRATE_RELATION_H */
