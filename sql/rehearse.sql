@@ -3,6 +3,7 @@ CREATE EXTENSION migrate;
 SET client_min_messages = warning;
 CREATE TABLE rh_t (id int PRIMARY KEY, v text);
 CREATE TABLE rh_big (id int, v text);
+CREATE TABLE rh_at (at timestamptz DEFAULT '2020-02-01 UTC', i interval DEFAULT '1 day', f float DEFAULT 0.1);
 INSERT INTO rh_t SELECT g, g FROM generate_series(1, 1000) g;
 INSERT INTO rh_big SELECT g, repeat('x', 1000) FROM generate_series(1, 2000) g;
 
@@ -66,6 +67,8 @@ SELECT migrate.register('0012', 'BEGIN; CREATE TABLE rh_u (id int); ROLLBACK; SE
 	CREATE TABLE public.rh_u AS SELECT current_setting(''work_mem'') AS m, current_setting(''search_path'') AS p', 'DROP TABLE public.rh_u',
 	verify => 'SELECT m = ''1MB'' AND p = ''pg_catalog'' FROM public.rh_u');
 SELECT direction, step, ok, message FROM migrate.rehearse('0012', '1min');
+SELECT migrate.register('0012', 'ALTER TABLE rh_at ADD x int; ALTER TABLE rh_at DROP x; SET DateStyle = German; SET TimeZone = ''Asia/Tokyo''; SET IntervalStyle = iso_8601; SET quote_all_identifiers = on; SET extra_float_digits = 0', 'SELECT 1');
+SELECT ok, message FROM migrate.rehearse('0012', '1min') WHERE direction = 'schema';
 SHOW search_path;
 SHOW work_mem;
 SHOW lock_timeout;
@@ -123,7 +126,7 @@ ROLLBACK;
 SELECT migrate.register('0000', 'SELECT 1');
 CALL migrate.apply('0000');
 SELECT migrate.rehearse('0000');
-DROP TABLE rh_t, rh_big;
+DROP TABLE rh_t, rh_big, rh_at;
 DROP TYPE rh_f;
 
 -- every kind of object is compared: made and dropped it leaves no trace,

@@ -315,6 +315,25 @@ make_room(MigFingerprint *fingerprint, uint64 more)
 		repalloc_huge(fingerprint->entries, bytes) : palloc_extended(bytes, MCXT_ALLOC_HUGE);
 }
 
+/*
+ * What SET may have changed about how things are printed, until the query
+ * ends; and the cost of the plan would make the server compile it, which
+ * takes longer than to run it.
+ */
+static void
+print_alike(void)
+{
+	static const char *const settings[][2] = {
+		{"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
+		{"extra_float_digits", "1"}, {"bytea_output", "hex"}, {"quote_all_identifiers", "off"},
+		{"jit", "off"}, {"plan_cache_mode", "force_generic_plan"}
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /* touched: relations whose entries are wanted; all: of all of them. */
 static void
 read_part(MigFingerprint *fingerprint, const char *sql, List *touched, bool all)
@@ -322,10 +341,7 @@ read_part(MigFingerprint *fingerprint, const char *sql, List *touched, bool all)
 	MigQuery	query;
 
 	mig_query_begin(&query, sql);
-	/* its cost would make the server compile the plan, which takes longer than to run it */
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("plan_cache_mode", "force_generic_plan", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	print_alike();
 	mig_arg_texts(&query, texts_of_oids(touched), all);
 	mig_query_run(&query);
 	make_room(fingerprint, query.rows);
