@@ -99,6 +99,14 @@ SET work_mem = '4MB';
 SET DateStyle = 'SQL, DMY';
 CALL migrate.apply();
 TABLE seen;
+
+-- one that is judged before any run begins counts as well
+SELECT migrate.register('3b', 'SELECT 1');
+SET migrate.out_of_order = error;
+CALL migrate.apply();
+SET migrate.out_of_order = allow;
+CALL migrate.apply();
+RESET migrate.out_of_order;
 DROP TABLE seen;
 DROP EXTENSION migrate;
 DROP SCHEMA migrate;

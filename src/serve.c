@@ -268,6 +268,7 @@ serve_begin(MigRequest *request, MigGraph **graph, List **targets)
 	mig_exec_begin();
 	*graph = mig_serve_graph();
 	*targets = mig_serve_targets(*graph, request);
+	mig_settings_apply(request->settings);	/* of the caller; each run begins with a reset */
 	if (request->done == NIL && request->failed == NIL)
 		mig_serve_judge(*graph, request, *targets);
 	mig_request_start(request->id);
