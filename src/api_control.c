@@ -103,6 +103,7 @@ mig_resume(PG_FUNCTION_ARGS)
 		request.target = m->version;
 		request.targets = list_make1(m->version);
 		request.settings = mig_settings_of_session();
+		mig_serve_supersede(list_make1(m));
 		mig_request_insert(&request);
 		(void) mig_worker_start(&request);
 		any = true;

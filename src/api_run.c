@@ -46,8 +46,6 @@ PG_FUNCTION_INFO_V1(mig_run_sql);
 PG_FUNCTION_INFO_V1(mig_backfill_table);
 PG_FUNCTION_INFO_V1(mig_wait);
 
-#define START_MS 5000			/* within which a worker takes up a request */
-
 static bool
 is_atomic(FunctionCallInfo fcinfo)
 {
@@ -116,6 +114,7 @@ serve_request(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const cha
 	if (targets == NIL)
 		return pstrdup(nothing_to_do(request));
 	check_rights(targets, right);
+	mig_serve_supersede(targets);
 	if (wait && is_atomic(fcinfo))
 		return mig_inline(request, targets);
 
@@ -308,7 +307,7 @@ open_request(const char *version)
 	{
 		MigRequest *request = lfirst(lc);
 
-		if (mig_request_is_alive(request->id) || request->age_ms < START_MS)
+		if (mig_request_is_alive(request->id) || request->age_ms < MIG_START_MS)
 			return request->id;
 	}
 	return 0;

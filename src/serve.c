@@ -19,6 +19,7 @@
 
 #include "catalog.h"
 #include "exec.h"
+#include "lock.h"
 #include "loss.h"
 #include "run.h"
 #include "serve.h"
@@ -167,6 +168,36 @@ mig_serve_judge(MigGraph *graph, MigRequest *request, List *targets)
 			mig_loss_check(targets);
 	}
 	judge_order(graph, request, targets);
+}
+
+static bool
+is_about(const MigRequest *request, List *targets)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, targets)
+		foreach(lc2, request->targets)
+			if (strcmp(((Migration *) lfirst(lc))->version, lfirst(lc2)) == 0)
+				return true;
+	return false;
+}
+
+void
+mig_serve_supersede(List *targets)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_request_open())
+	{
+		MigRequest *request = lfirst(lc);
+
+		if (strcmp(request->state, "queued") == 0 && request->age_ms < MIG_START_MS)
+			continue;
+		if (strcmp(request->scope, mig_current_scope()) == 0 &&
+			!mig_request_is_alive(request->id) && is_about(request, targets))
+			mig_request_finish(request->id, "left to a later call");
+	}
 }
 
 /* --- the last line --- */

@@ -13,6 +13,8 @@
 #include "catalog_run.h"
 #include "graph.h"
 
+#define MIG_START_MS 5000		/* within which a worker takes up a request */
+
 /* The graph of the scope, read now. */
 extern MigGraph *mig_serve_graph(void);
 
@@ -27,6 +29,13 @@ extern MigDirection mig_serve_direction(const MigRequest *request);
  * that was not allowed, and for what is out of order, if that is an error.
  */
 extern void mig_serve_judge(MigGraph *graph, MigRequest *request, List *targets);
+
+/*
+ * Whoever calls now decides what becomes of these migrations: requests for one
+ * of them that were left behind by a crash are over, lest a later restart
+ * takes them up again.  In the transaction of the caller.
+ */
+extern void mig_serve_supersede(List *targets);
 
 /* For how long, in ms, somebody could have waited for what the request has done. */
 extern int64 mig_serve_stalled(const MigRequest *request);

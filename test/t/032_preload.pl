@@ -108,6 +108,24 @@ foreach my $db (@databases)
 	is(status_of($node, '5', $db), 'applied', "auto_resume off, $db: apply finishes it");
 }
 
+# What was asked for before a crash is not done once somebody has gone back.
+interrupt('6');
+$node->start;
+open_gates();
+foreach my $db (@databases)
+{
+	is(status_of($node, '6', $db), 'failed interrupted', "rolled back, $db: interrupted");
+	$node->safe_psql($db, "CALL migrate.rollback('6', lose_data => true)");
+}
+$node->append_conf('postgresql.conf', "migrate.auto_resume = on\n");
+$node->restart;
+foreach my $db (@databases)
+{
+	is($node->safe_psql($db, "SELECT count(*) FROM migrate_internal.request WHERE finished_at IS NULL"), 0,
+		"rolled back, $db: nothing is left to be resumed");
+	is(status_of($node, '6', $db), 'pending', "rolled back, $db: a restart leaves it so");
+}
+
 # the launcher is in nobody's way
 $node->safe_psql('postgres', 'DROP DATABASE third; DROP DATABASE without');
 $node->safe_psql('second', 'DROP EXTENSION migrate');
