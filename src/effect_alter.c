@@ -190,6 +190,7 @@ static void
 judge_drop_column(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Column		column = cmd->missing_ok ? column_find(alter, cmd->name) : column_require(alter, cmd->name);
+	ListCell   *lc;
 
 	if (column.made)
 		return;
@@ -200,6 +201,11 @@ judge_drop_column(MigAlter *alter, AlterTableCmd *cmd)
 	}
 	mig_effect_breaks(alter->work, alter->name->relname);
 	alter->irreversible = true;
+	if (!OidIsValid(alter->name->relid))
+		return;
+	foreach(lc, mig_relation_constraints_on(alter->name->relid,
+											mig_relation_column(alter->name->relid, cmd->name)))
+		mig_alter_drops_constraint(alter, lfirst(lc));
 }
 
 static void

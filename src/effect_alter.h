@@ -29,6 +29,9 @@ extern void mig_alter_undo(MigAlter *alter, const char *format,...) pg_attribute
 /* Subcommands on constraints, partitions and parents: effect_alter_parts.c. */
 extern void mig_alter_add_constraint(MigAlter *alter, AlterTableCmd *cmd);
 extern void mig_alter_drop_constraint(MigAlter *alter, AlterTableCmd *cmd);
+
+/* A constraint that goes along: its name comes free. */
+extern void mig_alter_drops_constraint(MigAlter *alter, const char *conname);
 extern void mig_alter_attach(MigAlter *alter, AlterTableCmd *cmd);
 extern void mig_alter_detach(MigAlter *alter, AlterTableCmd *cmd);
 extern void mig_alter_inherit(MigAlter *alter, AlterTableCmd *cmd);

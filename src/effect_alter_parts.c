@@ -54,6 +54,12 @@ mig_alter_add_constraint(MigAlter *alter, AlterTableCmd *cmd)
 }
 
 void
+mig_alter_drops_constraint(MigAlter *alter, const char *conname)
+{
+	mig_effect_drops_object(alter->work, "constraint", constraint_key(alter, conname));
+}
+
+void
 mig_alter_drop_constraint(MigAlter *alter, AlterTableCmd *cmd)
 {
 	MigConstraint con;

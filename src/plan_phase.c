@@ -18,6 +18,40 @@
 #include "plan_int.h"
 #include "sqlgen.h"
 
+/* Names of the columns that a statement drops, if it does nothing else; else NIL. */
+static List *
+dropped_columns(const MigStatement *stmt)
+{
+	AlterTableStmt *alter = (AlterTableStmt *) stmt->raw->stmt;
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	if (!IsA(alter, AlterTableStmt))
+		return NIL;
+	foreach(lc, alter->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype != AT_DropColumn)
+			return NIL;
+		columns = lappend(columns, cmd->name);
+	}
+	return columns;
+}
+
+static bool
+drops_column(const MigStatement *stmt)
+{
+	AlterTableStmt *alter = (AlterTableStmt *) stmt->raw->stmt;
+	ListCell   *lc;
+
+	if (IsA(alter, AlterTableStmt))
+		foreach(lc, alter->cmds)
+			if (lfirst_node(AlterTableCmd, lc)->subtype == AT_DropColumn)
+				return true;
+	return false;
+}
+
 /* Is all that a statement drops made again, by itself or by a later one? */
 static bool
 is_replaced(const MigPlanner *planner, int number)
@@ -25,7 +59,7 @@ is_replaced(const MigPlanner *planner, int number)
 	const MigItem *item = list_nth(planner->items, number);
 	ListCell   *lc;
 
-	if (item->effect->drops == NIL)
+	if (item->effect->drops == NIL || drops_column(item->stmt))
 		return false;
 	foreach(lc, item->effect->drops)
 	{
@@ -158,27 +192,6 @@ repeat_settings(MigPlanner *planner)
 	planner->items = items;
 }
 
-/* Names of the columns that a statement drops, if it does nothing else; else NIL. */
-static List *
-dropped_columns(const MigStatement *stmt)
-{
-	AlterTableStmt *alter = (AlterTableStmt *) stmt->raw->stmt;
-	List	   *columns = NIL;
-	ListCell   *lc;
-
-	if (!IsA(alter, AlterTableStmt))
-		return NIL;
-	foreach(lc, alter->cmds)
-	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-
-		if (cmd->subtype != AT_DropColumn)
-			return NIL;
-		columns = lappend(columns, cmd->name);
-	}
-	return columns;
-}
-
 /*
  * A column that goes is in nobody's way who does not name it, if all he does
  * is to alter the table or to index it; SELECT * would name it unseen.
@@ -224,7 +237,7 @@ mig_plan_phases(MigPlanner *planner)
 			continue;
 		item->step->phase = MIG_CONTRACT;
 		waiting = true;
-		if (dropped_columns(item->stmt) != NIL)
+		if (dropped_columns(item->stmt) != NIL && effect->drops == NIL)
 		{
 			droppers = lappend(droppers, item);
 			continue;

@@ -18,6 +18,7 @@
 #include "access/relation.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/indexing.h"
@@ -672,6 +673,32 @@ mig_relation_has_row_security(Oid relid)
 	{
 		result = ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
 		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
+List *
+mig_relation_constraints_on(Oid relid, AttrNumber column)
+{
+	List	   *names = NIL;
+	List	   *result = NIL;
+	Rows		rows;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	rows_begin(&rows, ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+			   Anum_pg_constraint_conrelid, relid);
+	while (HeapTupleIsValid(tuple = systable_getnext(rows.scan)))
+		names = lappend(names, pstrdup(NameStr(((Form_pg_constraint) GETSTRUCT(tuple))->conname)));
+	rows_end(&rows);
+
+	foreach(lc, names)
+	{
+		Oid			conoid;
+		Bitmapset  *columns = get_relation_constraint_attnos(relid, lfirst(lc), true, &conoid);
+
+		if (bms_is_member(column - FirstLowInvalidHeapAttributeNumber, columns))
+			result = lappend(result, lfirst(lc));
 	}
 	return result;
 }

@@ -112,4 +112,7 @@ extern bool mig_relation_is_indexed(Oid relid, const List *columns, Oid except);
 
 extern bool mig_relation_has_row_security(Oid relid);
 
+/* Names (char *) of the constraints of a table that go with a column: those that name it. */
+extern List *mig_relation_constraints_on(Oid relid, AttrNumber column);
+
 #endif							/* MIGRATE_RELATION_H */
