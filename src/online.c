@@ -135,7 +135,7 @@ mig_online_small_table(Oid relid)
 bool
 mig_online_is_certain(const MigOnline *online)
 {
-	return OidIsValid(online->name->relid) && !online->name->touched &&
+	return OidIsValid(online->name->relid) && !mig_overlay_touched(online->overlay, online->name) &&
 		!mig_overlay_opaque(online->overlay);
 }
 

@@ -34,6 +34,7 @@
 #include "online_int.h"
 #include "relation.h"
 #include "sqlgen.h"
+#include "undo.h"
 
 typedef struct Column
 {
@@ -216,10 +217,34 @@ name_on_leaf(const MigOnline *online, const Constraint *con, MigName *leaf, cons
 	return mig_naming_constraint(&naming, &unnamed);
 }
 
+/* A key of a leaf that the server would adopt, or InvalidOid; it looks at the actions, too. */
+static Oid
+adoptable_key(Oid leaf, Oid other, const Constraint *con)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_foreign_keys(leaf))
+	{
+		MigForeignKey *key = lfirst(lc);
+		bool		same = key->from == leaf && key->to == other && key->validated &&
+			list_length(key->from_columns) == list_length(con->fk_attrs);
+		ListCell   *column;
+
+		foreach(column, key->from_columns)
+			same = same && get_attnum(leaf, strVal(list_nth(con->fk_attrs, foreach_current_index(column)))) ==
+				lfirst_int(column);
+		if (same)
+			return key->conoid;
+	}
+	return InvalidOid;
+}
+
 static List *
-by_leaf(MigOnline *online, List *parts, const Constraint *con)
+by_leaf(MigOnline *online, List *parts, const Constraint *con, Oid other)
 {
 	char	   *conname = mig_naming_constraint(online->naming, con);
+	char	   *undo = psprintf("ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS %s",
+								online->name->text, mig_sql_name(conname));
 	List	   *leaves = NIL;
 	List	   *validations = NIL;
 	MigPart    *part;
@@ -236,8 +261,15 @@ by_leaf(MigOnline *online, List *parts, const Constraint *con)
 		char	   *own = name_on_leaf(online, con, leaf, conname);
 		MigOnline	one = *online;
 		Constraint	unnamed = *con;
+		Oid			before = adoptable_key(lfirst_oid(lc), other, con);
 		char	   *text;
 
+		if (OidIsValid(before))
+		{
+			/* which goes with the parent's */
+			undo = psprintf("%s; %s", undo, mig_undo_constraint(lfirst_oid(lc), before));
+			continue;
+		}
 		unnamed.conname = con->conname && strcmp(con->conname, own) == 0 ? con->conname : NULL;
 		text = named_text(online, &unnamed, own);
 		if (con->conname && unnamed.conname == NULL)
@@ -253,7 +285,8 @@ by_leaf(MigOnline *online, List *parts, const Constraint *con)
 	part = mig_part(&parts, "%s %s", mig_online_altered(online), named_text(online, con, conname));
 	part->spares_scan = true;
 	mig_part_note(part, "adopts the valid keys of the partitions, which spares the scan");
-	mig_online_lifts(online, part, online->name->text, conname);
+	part->object = mig_naming_constraint_key(online->name, conname);
+	mig_part_undo(part, "%s", undo);
 	return parts;
 }
 
@@ -270,7 +303,7 @@ mig_online_foreign_key(MigOnline *online, const Constraint *con)
 		return NIL;
 	mig_online_look_foreign(online, &parts, con, other);
 	if (online->name->relkind == RELKIND_PARTITIONED_TABLE && !MIG_HAS_PARTITIONED_FK_NOT_VALID)
-		return by_leaf(online, parts, con);
+		return by_leaf(online, parts, con, other->relid);
 	conname = mig_naming_constraint(online->naming, con);
 	part = mig_part(&parts, "%s %s NOT VALID", mig_online_altered(online),
 					named_text(online, con, conname));

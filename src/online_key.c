@@ -7,6 +7,9 @@
  * gives it its name (ATExecAddIndexConstraint in tablecmds.c).  The columns
  * of a primary key are made NOT NULL before, or that would take a scan.
  *
+ * Of a partitioned table each leaf gets its own; the parent's constraint then
+ * adopts them without building anything (DefineIndex in indexcmds.c).
+ *
  * A key in place of one that the same ALTER drops is built while the old one
  * is still there, and put in its place in one statement, so that there is no
  * time without a key.
@@ -20,6 +23,7 @@
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
+#include "utils/lsyscache.h"
 
 #include "compat.h"
 #include "online_int.h"
@@ -68,8 +72,9 @@ look_for_duplicates(const MigOnline *online, List **parts, const Constraint *con
 			appendStringInfo(&nulls, "%s%s IS NOT NULL", nulls.len ? " AND " : " WHERE ",
 							 mig_sql_name(strVal(lfirst(lc))));
 	mig_online_look(online, parts, InvalidOid, "23505",
-					"SELECT %s FROM ONLY %s%s GROUP BY %s HAVING pg_catalog.count(*) > 1",
-					columns, online->name->text, nulls.data, columns);
+					"SELECT %s FROM %s%s%s GROUP BY %s HAVING pg_catalog.count(*) > 1",
+					columns, online->name->relkind == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
+					online->name->text, nulls.data, columns);
 }
 
 static const char *
@@ -78,23 +83,38 @@ key_word(const Constraint *con)
 	return con->contype == CONSTR_PRIMARY ? "PRIMARY KEY" : "UNIQUE";
 }
 
-/* What comes before the constraint; false: there is no such way. */
-static bool
-build_index(MigOnline *online, List **parts, const Constraint *con, const char *indexname)
+static void
+columns_not_null(MigOnline *online, List **parts, const List *columns)
+{
+	const ListCell *lc;
+
+	foreach(lc, columns)
+		*parts = list_concat(*parts, mig_online_not_null(online, strVal(lfirst(lc))));
+}
+
+static void
+build_index(List **parts, const Constraint *con, const char *table, const char *indexname)
 {
 	StringInfoData options;
-	ListCell   *lc;
 
 	initStringInfo(&options);
-	if (con->indexname || online->name->relkind == RELKIND_PARTITIONED_TABLE ||
-		mig_constraint_without_overlaps(con) || !append_index_options(&options, con))
+	(void) append_index_options(&options, con);
+	(void) mig_part(parts, "CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)%s", mig_sql_name(indexname),
+					table, mig_online_columns(con->keys), options.data);
+}
+
+/* All that comes before the index; false: there is no such way. */
+static bool
+prepare(MigOnline *online, List **parts, const Constraint *con)
+{
+	StringInfoData options;
+
+	initStringInfo(&options);
+	if (con->indexname || mig_constraint_without_overlaps(con) || !append_index_options(&options, con))
 		return false;
 	if (con->contype == CONSTR_PRIMARY)
-		foreach(lc, con->keys)
-			*parts = list_concat(*parts, mig_online_not_null(online, strVal(lfirst(lc))));
+		columns_not_null(online, parts, con->keys);
 	look_for_duplicates(online, parts, con);
-	(void) mig_part(parts, "CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)%s", mig_sql_name(indexname),
-					online->name->text, mig_online_columns(con->keys), options.data);
 	return true;
 }
 
@@ -106,18 +126,78 @@ using_index(const Constraint *con, const char *conname, const char *indexname)
 					con->initdeferred ? " INITIALLY DEFERRED" : "");
 }
 
+/* An index that becomes a constraint. */
+static void
+build_key(List **parts, const Constraint *con, const char *table, const char *name)
+{
+	MigPart    *part;
+
+	build_index(parts, con, table, name);
+	part = mig_part(parts, "ALTER TABLE %s %s", table, using_index(con, name, name));
+	mig_part_undo(part, "ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS %s", table, mig_sql_name(name));
+}
+
+/* Keys of the leaves, under the names that the server would choose, and then the parent's. */
+static List *
+by_leaf(MigOnline *online, List *parts, const Constraint *con, const char *name)
+{
+	Constraint	unnamed = *con;
+	MigPart    *part;
+	char	   *text;
+	ListCell   *lc;
+
+	unnamed.conname = NULL;
+	foreach(lc, mig_relation_children(online->name->relid))
+	{
+		MigName    *leaf = mig_overlay_find(online->overlay,
+											get_namespace_name(get_rel_namespace(lfirst_oid(lc))),
+											get_rel_name(lfirst_oid(lc)));
+		MigNaming	naming = {online->overlay, leaf};
+
+		if (leaf->relkind == RELKIND_RELATION)
+			build_key(&parts, con, leaf->text, mig_naming_constraint(&naming, &unnamed));
+		else if (leaf->relkind != RELKIND_PARTITIONED_TABLE)
+			return NIL;
+	}
+	text = con->conname ? pstrdup(online->text) :
+		mig_sql_insert(online->text, "ADD", 1, psprintf("CONSTRAINT %s", mig_sql_name(name)));
+	part = mig_part(&parts, "%s %s", mig_online_altered(online), text);
+	part->spares_scan = true;
+	mig_part_note(part, "adopts the keys of the partitions, which spares the build");
+	mig_part_undo(part, "ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS %s",
+				  online->name->text, mig_sql_name(name));
+	return parts;
+}
+
+/* PRIMARY KEY USING INDEX: only that its columns may be NULL would take a scan. */
+static List *
+by_index(MigOnline *online, const Constraint *con)
+{
+	MigName    *index = mig_overlay_find(online->overlay, online->name->nspname, con->indexname);
+	List	   *parts = NIL;
+
+	if (con->contype != CONSTR_PRIMARY || !OidIsValid(index->relid))
+		return NIL;
+	columns_not_null(online, &parts, mig_relation_index_columns(index->relid));
+	if (parts != NIL)
+		(void) mig_part(&parts, "%s %s", mig_online_altered(online), online->text);
+	return parts;
+}
+
 List *
 mig_online_key_constraint(MigOnline *online, const Constraint *con)
 {
 	List	   *parts = NIL;
-	char	   *name = con->indexname ? NULL : mig_naming_constraint(online->naming, con);
-	MigPart    *part;
+	char	   *name;
 
-	if (!build_index(online, &parts, con, name))
+	if (con->indexname)
+		return by_index(online, con);
+	if (!prepare(online, &parts, con))
 		return NIL;
-	part = mig_part(&parts, "ALTER TABLE %s %s", online->name->text, using_index(con, name, name));
-	mig_part_undo(part, "ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS %s",
-				  online->name->text, mig_sql_name(name));
+	name = mig_naming_constraint(online->naming, con);
+	if (online->name->relkind == RELKIND_PARTITIONED_TABLE)
+		return online->only ? NIL : by_leaf(online, parts, con, name);
+	build_key(&parts, con, online->name->text, name);
 	return parts;
 }
 
@@ -139,13 +219,13 @@ mig_online_replace_key(MigOnline *online, const Constraint *con, List **before)
 	char	   *indexname;
 
 	if (mig_online_is_small(online) || online->naming->dropped == NIL || con->indexname ||
-		!columns_are_there(online, con))
+		online->name->relkind == RELKIND_PARTITIONED_TABLE || !columns_are_there(online, con) ||
+		!prepare(online, before, con))
 		return NULL;
 	name = mig_naming_constraint(online->naming, con);
 	indexname = mig_naming_comes_free(online->naming, name) ?
 		mig_naming_own(online->naming, strVal(linitial(con->keys)), "key") : name;
-	if (!build_index(online, before, con, indexname))
-		return NULL;
+	build_index(before, con, online->name->text, indexname);
 	mig_online_tighten(*before);
 	return using_index(con, name, indexname);
 }

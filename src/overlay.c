@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_namespace.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -345,6 +346,24 @@ mig_overlay_find(const MigOverlay *overlay, const char *nspname, const char *rel
 		return make_name(((PathItem *) linitial(path))->nspname, relname);
 	name->text = pstrdup(mig_sql_name(relname));
 	return name;
+}
+
+bool
+mig_overlay_touched(const MigOverlay *overlay, const MigName *name)
+{
+	Oid			relid = name->relid;
+
+	if (name->touched)
+		return true;
+	while (OidIsValid(relid) && get_rel_relispartition(relid))
+	{
+		relid = get_partition_parent(relid, true);
+		if (OidIsValid(relid) &&
+			mig_overlay_find(overlay, get_namespace_name(get_rel_namespace(relid)),
+							 get_rel_name(relid))->touched)
+			return true;
+	}
+	return false;
 }
 
 MigName *

@@ -80,6 +80,9 @@ extern bool mig_overlay_opaque(const MigOverlay *overlay);
 /* What a name stands for; never fails.  nspname NULL: by search_path. */
 extern MigName *mig_overlay_find(const MigOverlay *overlay, const char *nspname, const char *relname);
 
+/* Has an earlier statement altered it, or what it is a partition of? */
+extern bool mig_overlay_touched(const MigOverlay *overlay, const MigName *name);
+
 /* Where CREATE would put a relation of that name; known says if there is one already. */
 extern MigName *mig_overlay_target(const MigOverlay *overlay, const char *nspname,
 								   const char *relname, bool temp);

@@ -290,7 +290,8 @@ mig_refuse(const MigStatement *stmt, const MigOverlay *overlay)
 	refusal.stmt = stmt;
 	refusal.overlay = overlay;
 	refusal.name = mig_overlay_find(overlay, alter->relation->schemaname, alter->relation->relname);
-	if (!OidIsValid(refusal.name->relid) || refusal.name->created || refusal.name->touched)
+	if (!OidIsValid(refusal.name->relid) || refusal.name->created ||
+		mig_overlay_touched(overlay, refusal.name))
 		return;
 	refuse_kind(&refusal, alter);
 	foreach(lc, alter->cmds)

@@ -508,24 +508,37 @@ mig_relation_has_rows(Oid relid)
 }
 
 List *
+mig_relation_index_columns(Oid indexid)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+	Form_pg_index index;
+	List	   *names = NIL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NIL;
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	for (int i = 0; i < index->indnkeyatts; i++)
+	{
+		if (index->indkey.values[i] == InvalidAttrNumber)
+		{
+			names = NIL;
+			break;
+		}
+		names = lappend(names, makeString(get_attname(index->indrelid, index->indkey.values[i], false)));
+	}
+	ReleaseSysCache(tuple);
+	return names;
+}
+
+List *
 mig_relation_primary_key(Oid relid)
 {
 	Relation	rel = try_relation_open(relid, NoLock);
 	Oid			index = rel ? mig_primary_key_index(rel) : InvalidOid;
-	HeapTuple	tuple;
-	List	   *names = NIL;
 
 	if (rel)
 		relation_close(rel, NoLock);
-	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-	if (!HeapTupleIsValid(tuple))
-		return NIL;
-	for (int i = 0; i < ((Form_pg_index) GETSTRUCT(tuple))->indnkeyatts; i++)
-		names = lappend(names, makeString(get_attname(relid,
-													  ((Form_pg_index) GETSTRUCT(tuple))->indkey.values[i],
-													  false)));
-	ReleaseSysCache(tuple);
-	return names;
+	return mig_relation_index_columns(index);
 }
 
 Oid

@@ -85,6 +85,9 @@ extern List *mig_relation_primary_key(Oid relid);
 
 extern Oid	mig_relation_owner(Oid relid);
 
+/* Names of an index's key columns, in its order (list of String); NIL if one is an expression. */
+extern List *mig_relation_index_columns(Oid indexid);
+
 /* Has it a unique index, valid and not deferrable, on just these columns (list of String), in any order? */
 extern bool mig_relation_has_key(Oid relid, const List *columns);
 

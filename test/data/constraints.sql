@@ -252,3 +252,34 @@ CREATE TABLE t (id int, a int4range);
 INSERT INTO t SELECT g, int4range(g, g + 1) FROM generate_series(1, 100) g;
 -- statement
 ALTER TABLE t ADD EXCLUDE USING gist (a WITH &&);
+-- case unique_partitioned
+CREATE TABLE p (id int, k int, a text) PARTITION BY RANGE (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (50);
+CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (50) TO (200) PARTITION BY LIST (k);
+CREATE TABLE p21 PARTITION OF p2 DEFAULT;
+INSERT INTO p SELECT g, g, g FROM generate_series(1, 100) g;
+-- statement
+ALTER TABLE p ADD UNIQUE (id, k) INCLUDE (a), ADD CONSTRAINT "A key" UNIQUE (k, a) DEFERRABLE;
+-- case primary_partitioned
+CREATE TABLE p (id int, k int, a text) PARTITION BY RANGE (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (50);
+CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (50) TO (200);
+INSERT INTO p SELECT g, g, g FROM generate_series(1, 100) g;
+-- statement
+ALTER TABLE p ADD PRIMARY KEY (id, k);
+-- case primary_using_index no way back
+CREATE TABLE t (id int, a int);
+INSERT INTO t SELECT g, g FROM generate_series(1, 100) g;
+CREATE UNIQUE INDEX t_uq ON t (a, id);
+-- statement
+ALTER TABLE t ADD CONSTRAINT pk PRIMARY KEY USING INDEX t_uq;
+-- case fk_from_partitioned_there_before
+CREATE TABLE r (id int PRIMARY KEY);
+CREATE TABLE p (id int, a int) PARTITION BY RANGE (id);
+CREATE TABLE p1 (id int, a int CONSTRAINT mine REFERENCES r);
+ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (50);
+CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (50) TO (200);
+INSERT INTO r SELECT g FROM generate_series(1, 100) g;
+INSERT INTO p SELECT g, g FROM generate_series(1, 100) g;
+-- statement
+ALTER TABLE p ADD FOREIGN KEY (a) REFERENCES r;
