@@ -126,7 +126,8 @@ attach(Tree *tree, const char *parent, const char *child, Oid was_there)
 
 	part->own_transaction = true;
 	part->tightens = true;
-	mig_part_undo(part, "DROP INDEX IF EXISTS %s%s", tree->root, again(was_there));
+	/* of a parent that is attached itself nothing is left by then */
+	mig_part_undo(part, "DROP INDEX IF EXISTS %s%s", parent, again(was_there));
 }
 
 /* Indexes on the partitions of a table, each attached to the table's. */

@@ -108,12 +108,15 @@ sub survives
 	if ($back)
 	{
 		$session->query("CALL migrate.rollback('$version', lose_data => true)");
+		# before the run has begun there is nothing to undo, and that is said
+		like($session->errors, qr/^(ERROR:  55000: migration "\Q$version\E" is pending: .*\n.*\n)?$/,
+			"$version: no error on the way back");
 		is($session->query(shape($case, 0)), $goal, "$version: rolled back");
-		is($session->query("SELECT state FROM migrate.status WHERE version = '$version'"), 'pending', "$version: pending");
 	}
 	else
 	{
 		$session->query("CALL migrate.apply('$version', complete => true)");
+		is($session->errors, '', "$version: no error on going on");
 		is($session->query(shape($case, 1)), $goal, "$version: came to its end");
 	}
 	return 1;
