@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * relation_key.c
+ *	  Primary key, NOT NULL columns, and other properties of a table as a whole.
+ *
+ * Layer 1, with relation.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_index.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "relation.h"
+
+bool
+mig_relation_is_not_null(Oid relid, AttrNumber column)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(column));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return result && mig_not_null_is_valid(relid, column);
+}
+
+Oid
+mig_relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+static bool
+is_key_on(Oid relid, Form_pg_index index, const List *columns)
+{
+	const ListCell *lc;
+
+	if (!index->indisunique || !index->indisvalid || !index->indimmediate ||
+		index->indnkeyatts != list_length(columns))
+		return false;
+	foreach(lc, columns)
+	{
+		AttrNumber	column = get_attnum(relid, strVal(lfirst(lc)));
+		bool		found = false;
+
+		for (int i = 0; i < index->indnkeyatts; i++)
+			found |= column != InvalidAttrNumber && index->indkey.values[i] == column;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+bool
+mig_relation_has_key(Oid relid, const List *columns)
+{
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_indexes(relid))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		found |= heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+			is_key_on(relid, (Form_pg_index) GETSTRUCT(tuple), columns);
+		ReleaseSysCache(tuple);
+	}
+	return found;
+}
+
+static bool
+own_rows(Oid relid)
+{
+	char	   *name = mig_relation_text(relid);
+	Snapshot	snapshot;
+	Relation	rel;
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+	bool		found;
+
+	if (!RELKIND_HAS_TABLE_AM(get_rel_relkind(relid)) || name == NULL || !mig_relation_lock(relid, name))
+		return false;
+	rel = table_open(relid, NoLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	slot = table_slot_create(rel, NULL);
+	scan = table_beginscan(rel, snapshot, 0, NULL);
+	found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	mig_relation_unlock(relid);
+	return found;
+}
+
+bool
+mig_relation_has_rows(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, lcons_oid(relid, mig_relation_children(relid)))
+		if (own_rows(lfirst_oid(lc)))
+			return true;
+	return false;
+}
+
+List *
+mig_relation_index_columns(Oid indexid)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+	Form_pg_index index;
+	List	   *names = NIL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NIL;
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	for (int i = 0; i < index->indnkeyatts; i++)
+	{
+		if (index->indkey.values[i] == InvalidAttrNumber)
+		{
+			names = NIL;
+			break;
+		}
+		names = lappend(names, makeString(get_attname(index->indrelid, index->indkey.values[i], false)));
+	}
+	ReleaseSysCache(tuple);
+	return names;
+}
+
+List *
+mig_relation_primary_key(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, NoLock);
+	Oid			index = rel ? mig_primary_key_index(rel) : InvalidOid;
+
+	if (rel)
+		relation_close(rel, NoLock);
+	return mig_relation_index_columns(index);
+}
