@@ -31,6 +31,7 @@
 
 #include "compat.h"
 #include "effect_int.h"
+#include "partition.h"
 #include "relation.h"
 
 static Relation
@@ -181,7 +182,7 @@ mig_proof_partition(MigWork *work, MigPartition *partition, PartitionBoundSpec *
 	ParseState *pstate = make_parsestate(NULL);
 	Relation	parent;
 
-	if (!InSecurityRestrictedOperation())
+	if (!InSecurityRestrictedOperation() || !mig_partition_is_constant(bound))
 		return;
 	parent = open_relation(partition->parent);
 	if (parent == NULL)

@@ -253,7 +253,8 @@ mig_online_flag(MigEffect *effect)
 	const char *why = effect->rewrites ? "it is rewritten" :
 		effect->builds ? "an index is built" : effect->scans ? "it is read" : NULL;
 
-	if (why == NULL || effect->lock < ShareLock || effect->writes_rows || effect->relation == NULL ||
+	/* of a materialized view that is refreshed concurrently there are no writes */
+	if (why == NULL || effect->lock < ShareLock || effect->lock == ExclusiveLock || effect->writes_rows || effect->relation == NULL ||
 		effect->made_only || effect->bytes <= (int64) mig_small_table * 1024)
 		return;
 	effect->note = psprintf("%s%s%s of %s wait while %s: there is no online way",

@@ -31,6 +31,7 @@
 
 #include "index.h"
 #include "online_int.h"
+#include "partition.h"
 #include "relation.h"
 #include "sqlgen.h"
 #include "undo.h"
@@ -191,34 +192,88 @@ has_foreign_partition(const Tree *tree)
 	return false;
 }
 
+/* --- what a unique index cannot be --- */
+
+static bool
+has_column(const IndexStmt *stmt, const char *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->indexParams)
+	{
+		IndexElem  *elem = lfirst_node(IndexElem, lc);
+
+		if (elem->name && strcmp(elem->name, column) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+place(const Tree *tree)
+{
+	return mig_overlay_errposition(tree->online->overlay,
+								   tree->online->stmt->location + tree->stmt->relation->location);
+}
+
+/* As DefineIndex refuses it. */
+static void
+require_partition_key(const Tree *tree, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_partition_key(relid))
+	{
+		if (lfirst(lc) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("unsupported UNIQUE constraint with partition key definition"),
+					 errdetail("The partition key of table \"%s\" includes expressions.", get_rel_name(relid)),
+					 place(tree)));
+		if (!has_column(tree->stmt, lfirst(lc)))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("unique constraint on partitioned table must include all partitioning columns"),
+					 errdetail("UNIQUE constraint on table \"%s\" lacks column \"%s\" which is part of the partition key.",
+							   get_rel_name(relid), (char *) lfirst(lc)),
+					 place(tree)));
+	}
+}
+
 static void
 refuse_unique(const Tree *tree)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			 errmsg("cannot create unique index on partitioned table \"%s\"",
-					tree->online->name->relname),
-			 errdetail("It has a partition that is a foreign table."),
-			 mig_overlay_errposition(tree->online->overlay,
-									 tree->online->stmt->location + tree->stmt->relation->location)));
+	ListCell   *lc;
+
+	require_partition_key(tree, tree->online->name->relid);
+	foreach(lc, mig_relation_children(tree->online->name->relid))
+		require_partition_key(tree, lfirst_oid(lc));
+	if (has_foreign_partition(tree))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("cannot create unique index on partitioned table \"%s\"",
+						tree->online->name->relname),
+				 errdetail("It has a partition that is a foreign table."),
+				 place(tree)));
 }
+
+/* --- together --- */
 
 List *
 mig_online_index_tree(MigOnline *online)
 {
 	Tree		tree = {online, castNode(IndexStmt, online->node)};
 	MigName    *table = online->name;
-	bool		foreign = has_foreign_partition(&tree);
 	char	   *name = tree.stmt->idxname;
 
-	if (foreign && tree.stmt->unique)
+	if (tree.stmt->unique && !table->touched)
 		refuse_unique(&tree);
 	if (names_table((Node *) tree.stmt->indexParams, NULL) || names_table(tree.stmt->whereClause, NULL))
 		return mig_online_as_it_stands(online, "an expression that names the table cannot be carried over to its partitions");
 	if (name == NULL)
 		name = choose_name(&tree, table);
 	tree.root = mig_sql_qualified(table->nspname, name);
-	if (foreign || table->touched)
+	if (table->touched || has_foreign_partition(&tree))
 		build_and_adopt(&tree, name);
 	else
 	{

@@ -256,7 +256,7 @@ mig_online_refresh(MigOnline *online)
 		online->name->relkind != RELKIND_MATVIEW || !is_populated(online->name->relid))
 		return NIL;
 	if (!has_usable_index(online->name->relid))
-		return mig_online_as_it_stands(online, "readers wait until it is done; with a unique index on plain columns, without WHERE, they would not");
+		return mig_online_as_it_stands(online, "with a unique index on plain columns, without WHERE, there would be one");
 	meant->concurrent = true;
 	text = mig_sql_insert(online->stmt->text, "view", 1, "CONCURRENTLY");
 	if (text == NULL ||

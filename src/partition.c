@@ -25,6 +25,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_partitioned_table.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -38,6 +39,7 @@
 #include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 
 #include "partition.h"
 #include "relation.h"
@@ -63,6 +65,13 @@ are_constants(List *nodes)
 		if (!is_constant(lfirst(lc)))
 			return false;
 	return true;
+}
+
+bool
+mig_partition_is_constant(const PartitionBoundSpec *spec)
+{
+	return are_constants(spec->listdatums) && are_constants(spec->lowerdatums) &&
+		are_constants(spec->upperdatums);
 }
 
 /* Expressions that all have to hold, as a list of texts. */
@@ -235,8 +244,7 @@ mig_partition_bound(Oid parent, Oid child, PartitionBoundSpec *spec, MigBound *b
 	int			level;
 
 	memset(bound, 0, sizeof(*bound));
-	if (!are_constants(spec->listdatums) || !are_constants(spec->lowerdatums) ||
-		!are_constants(spec->upperdatums) || !lock_one(parent))
+	if (!mig_partition_is_constant(spec) || !lock_one(parent))
 		return false;
 	if (OidIsValid(child) && !lock_one(child))
 	{
@@ -307,4 +315,24 @@ mig_partition_is_pending(Oid parent, Oid child)
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return pending;
+}
+
+List *
+mig_partition_key(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(PARTRELID, ObjectIdGetDatum(relid));
+	Form_pg_partitioned_table form;
+	List	   *names = NIL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NIL;
+	form = (Form_pg_partitioned_table) GETSTRUCT(tuple);
+	for (int i = 0; i < form->partnatts; i++)
+	{
+		AttrNumber	column = form->partattrs.values[i];
+
+		names = lappend(names, column == InvalidAttrNumber ? NULL : get_attname(relid, column, false));
+	}
+	ReleaseSysCache(tuple);
+	return names;
 }

@@ -30,6 +30,9 @@ typedef struct MigBound
  */
 extern bool mig_partition_bound(Oid parent, Oid child, PartitionBoundSpec *spec, MigBound *bound);
 
+/* Are the values of a bound literals, so that to find out what they mean runs nothing of anybody's? */
+extern bool mig_partition_is_constant(const PartitionBoundSpec *spec);
+
 /*
  * The CHECK that DETACH ... CONCURRENTLY leaves behind on the partition gets
  * this name (DetachAddConstraintIfNeeded in tablecmds.c); NULL: it leaves none.
@@ -38,5 +41,8 @@ extern char *mig_partition_detached_check(Oid child);
 
 /* Is the detaching of any partition of it pending, or, if given, of that one? */
 extern bool mig_partition_is_pending(Oid parent, Oid child);
+
+/* Names of the columns (char *) of a partitioned table's key; NULL in it: an expression. */
+extern List *mig_partition_key(Oid relid);
 
 #endif							/* MIGRATE_PARTITION_H */
