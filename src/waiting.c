@@ -30,6 +30,7 @@
 
 #include "lock.h"
 #include "serve.h"
+#include "settings.h"
 #include "session.h"
 #include "waiting.h"
 
@@ -232,7 +233,8 @@ tell_stalled(const MigRequest *request)
 {
 	int64		stalled = mig_serve_stalled(request);
 
-	if (stalled > 0)
+	/* less than one try may take is not worth a word; the history has it */
+	if (stalled > mig_stall_limit)
 		ereport(NOTICE,
 				(errmsg("somebody could have waited for us for %lld ms in all", (long long) stalled)));
 	SPI_commit();
