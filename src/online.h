@@ -25,6 +25,7 @@ typedef struct MigPart
 	bool		spares_scan;	/* an earlier part has proved what the server would look for */
 	const char *spares_lock;	/* qualified: an earlier part has cut it off from this relation */
 	bool		breaks;			/* old clients, though its text does not show it */
+	const char *locks_out;		/* a relation that it takes AccessExclusiveLock on, though its text does not show it */
 	const char *object;			/* what it adds or validates: a failed validation lifts what belongs to it */
 	char	   *relation;		/* that it is about, if classifying cannot tell */
 	const char *violates;		/* see MigStep */

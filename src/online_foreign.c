@@ -240,7 +240,7 @@ adoptable_key(Oid leaf, Oid other, const Constraint *con)
 }
 
 static List *
-by_leaf(MigOnline *online, List *parts, const Constraint *con, Oid other)
+by_leaf(MigOnline *online, List *parts, const Constraint *con, const MigName *other)
 {
 	char	   *conname = mig_naming_constraint(online->naming, con);
 	char	   *undo = psprintf("ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS %s",
@@ -261,7 +261,7 @@ by_leaf(MigOnline *online, List *parts, const Constraint *con, Oid other)
 		char	   *own = name_on_leaf(online, con, leaf, conname);
 		MigOnline	one = *online;
 		Constraint	unnamed = *con;
-		Oid			before = adoptable_key(lfirst_oid(lc), other, con);
+		Oid			before = adoptable_key(lfirst_oid(lc), other->relid, con);
 		char	   *text;
 
 		if (OidIsValid(before))
@@ -284,6 +284,7 @@ by_leaf(MigOnline *online, List *parts, const Constraint *con, Oid other)
 	parts = list_concat(parts, validations);
 	part = mig_part(&parts, "%s %s", mig_online_altered(online), named_text(online, con, conname));
 	part->spares_scan = true;
+	part->locks_out = other->text;	/* the triggers of the leaves' keys on it are taken away */
 	mig_part_note(part, "adopts the valid keys of the partitions, which spares the scan");
 	part->object = mig_naming_constraint_key(online->name, conname);
 	mig_part_undo(part, "%s", undo);
@@ -303,7 +304,7 @@ mig_online_foreign_key(MigOnline *online, const Constraint *con)
 		return NIL;
 	mig_online_look_foreign(online, &parts, con, other);
 	if (online->name->relkind == RELKIND_PARTITIONED_TABLE && !MIG_HAS_PARTITIONED_FK_NOT_VALID)
-		return by_leaf(online, parts, con, other->relid);
+		return by_leaf(online, parts, con, other);
 	conname = mig_naming_constraint(online->naming, con);
 	part = mig_part(&parts, "%s %s NOT VALID", mig_online_altered(online),
 					named_text(online, con, conname));

@@ -517,6 +517,27 @@ without_lock(List *locks, const char *relation)
 	return result;
 }
 
+static void
+lock_out(MigEffect *effect, const char *relation)
+{
+	MigLock    *lock;
+	ListCell   *lc;
+
+	foreach(lc, effect->locks)
+	{
+		lock = lfirst(lc);
+		if (strcmp(lock->relation, relation) == 0)
+		{
+			lock->mode = AccessExclusiveLock;
+			return;
+		}
+	}
+	lock = palloc0(sizeof(MigLock));
+	lock->relation = pstrdup(relation);
+	lock->mode = AccessExclusiveLock;
+	effect->locks = lappend(effect->locks, lock);
+}
+
 /* A part of a sequence is judged like a statement that stands at its place. */
 static void
 plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
@@ -542,6 +563,8 @@ plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
 	mig_online_flag(effect);
 	if (part->batches)
 		effect->place = MIG_TOP_LEVEL;	/* commits as it goes */
+	if (part->locks_out)
+		lock_out(effect, part->locks_out);
 	if (part->spares_lock)
 		effect->locks = without_lock(effect->locks, part->spares_lock);
 	effect->contract |= part->breaks;
