@@ -8,8 +8,8 @@
  * Then the key is added NOT VALID, under a lock on both tables that is held
  * for a moment, and validated.
  *
- * Before 18 a partitioned table cannot have a key that is NOT VALID.  There
- * each leaf gets its own and has it validated; then the parent's is added,
+ * Before 18 a partitioned table cannot have a key that is NOT VALID.  There,
+ * and where a leaf has such a key already, each leaf gets its own and has it validated; then the parent's is added,
  * which adopts them without looking at a row (tryAttachPartitionForeignKey in
  * tablecmds.c).
  *
@@ -291,6 +291,18 @@ by_leaf(MigOnline *online, List *parts, const Constraint *con, const MigName *ot
 	return parts;
 }
 
+/* Then the parent's key has another name there, which is not known before. */
+static bool
+has_adoptable_key(const MigOnline *online, const MigName *other, const Constraint *con)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_children(online->name->relid))
+		if (OidIsValid(adoptable_key(lfirst_oid(lc), other->relid, con)))
+			return true;
+	return false;
+}
+
 List *
 mig_online_foreign_key(MigOnline *online, const Constraint *con)
 {
@@ -303,7 +315,8 @@ mig_online_foreign_key(MigOnline *online, const Constraint *con)
 	if (mig_constraint_without_overlaps(con))
 		return NIL;
 	mig_online_look_foreign(online, &parts, con, other);
-	if (online->name->relkind == RELKIND_PARTITIONED_TABLE && !MIG_HAS_PARTITIONED_FK_NOT_VALID)
+	if (online->name->relkind == RELKIND_PARTITIONED_TABLE &&
+		(!MIG_HAS_PARTITIONED_FK_NOT_VALID || has_adoptable_key(online, other, con)))
 		return by_leaf(online, parts, con, other);
 	conname = mig_naming_constraint(online->naming, con);
 	part = mig_part(&parts, "%s %s NOT VALID", mig_online_altered(online),

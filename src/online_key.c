@@ -83,13 +83,44 @@ key_word(const Constraint *con)
 	return con->contype == CONSTR_PRIMARY ? "PRIMARY KEY" : "UNIQUE";
 }
 
+/*
+ * 18: the key of a partition makes the NOT NULL that it has from its parent its
+ * own as well, which then stays behind when the parent's goes.
+ */
+static void
+undo_in_leaves(const MigOnline *online, List *parts, const char *column)
+{
+	MigPart    *adds = NULL;
+	ListCell   *lc;
+
+	foreach(lc, parts)
+		if (adds == NULL && ((MigPart *) lfirst(lc))->undo && ((MigPart *) lfirst(lc))->undo[0])
+			adds = lfirst(lc);
+	if (adds == NULL)
+		return;
+	foreach(lc, mig_relation_children(online->name->relid))
+	{
+		AttrNumber	number = mig_relation_column(lfirst_oid(lc), column);
+
+		if (number != InvalidAttrNumber && !mig_relation_is_not_null(lfirst_oid(lc), number))
+			adds->undo = psprintf("%s; ALTER TABLE IF EXISTS %s ALTER COLUMN %s DROP NOT NULL", adds->undo,
+								  mig_relation_text(lfirst_oid(lc)), mig_sql_name(column));
+	}
+}
+
 static void
 columns_not_null(MigOnline *online, List **parts, const List *columns)
 {
 	const ListCell *lc;
 
 	foreach(lc, columns)
-		*parts = list_concat(*parts, mig_online_not_null(online, strVal(lfirst(lc))));
+	{
+		List	   *sequence = mig_online_not_null(online, strVal(lfirst(lc)));
+
+		if (MIG_HAS_NOT_NULL_NOT_VALID && online->name->relkind == RELKIND_PARTITIONED_TABLE)
+			undo_in_leaves(online, sequence, strVal(lfirst(lc)));
+		*parts = list_concat(*parts, sequence);
+	}
 }
 
 static void
