@@ -120,7 +120,10 @@ mig_effect_hazard_create_index(MigWork *work, IndexStmt *stmt)
 			mig_effect_hazard(work, MIG_HZ_INDEX_INVALID, table, index->text, NULL);
 		return;
 	}
-	if (index && index->known && !stmt->if_not_exists && !index->touched)
+	if (index && index->known && !index->touched && OidIsValid(index->relid) &&
+		get_rel_relkind(index->relid) == RELKIND_INDEX && !mig_index_is_whole(index->relid))
+		mig_effect_fails_leftover(work, index);
+	else if (index && index->known && !stmt->if_not_exists && !index->touched)
 		mig_effect_fails(work, ERRCODE_DUPLICATE_TABLE, -1, NULL,
 						 "relation \"%s\" already exists", stmt->idxname);
 	if (stmt->concurrent)

@@ -79,6 +79,16 @@ require_columns(MigWork *work, IndexStmt *stmt, const MigName *table)
 	}
 }
 
+/* Refuses, with SQLSTATE 55000, what meets the leftover of somebody's concurrent build. */
+void
+mig_effect_fails_leftover(MigWork *work, const MigName *index)
+{
+	mig_effect_fails(work, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, -1,
+					 psprintf("A concurrent build of it did not come to its end. Drop it: DROP INDEX CONCURRENTLY %s.",
+							  index->text),
+					 "index %s exists already and is invalid", index->text);
+}
+
 /*
  * CREATE INDEX IF NOT EXISTS of a name that there is does nothing, and says
  * nothing, whatever it finds.
@@ -89,10 +99,7 @@ judge_existing(MigWork *work, IndexStmt *stmt, const MigName *table, const MigNa
 	MigIndex	index = mig_index_get(name->relid);
 
 	if (index.found && !index.whole && !stmt->concurrent && !index.partitioned)
-		mig_effect_fails(work, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, -1,
-						 psprintf("A concurrent build of it did not come to its end. Drop it: DROP INDEX CONCURRENTLY %s.",
-								  name->text),
-						 "index %s exists already and is invalid", name->text);
+		mig_effect_fails_leftover(work, name);
 	if (OidIsValid(name->relid) && !index.found)
 		mig_effect_note(work, "%s exists already, and is no index", name->text);
 	else if (index.found && index.table != table->relid)

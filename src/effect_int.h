@@ -219,6 +219,7 @@ extern void mig_effect_alter_other(MigWork *work, Node *node);	/* sequence, doma
 extern void mig_effect_drop(MigWork *work, Node *node);
 extern void mig_effect_whole(MigWork *work, Node *node);	/* TRUNCATE, LOCK, DROP OWNED, REASSIGN OWNED */
 extern void mig_effect_rename(MigWork *work, Node *node);	/* and SET SCHEMA */
+extern void mig_effect_fails_leftover(MigWork *work, const MigName *index);
 extern void mig_effect_index(MigWork *work, Node *node);	/* CREATE INDEX, REINDEX, CLUSTER, VACUUM, REFRESH */
 extern void mig_effect_query(MigWork *work, Node *node);	/* SELECT, DML, COPY, EXPLAIN, CREATE TABLE AS */
 extern void mig_effect_code(MigWork *work, Node *node);	/* DO, CALL, EXECUTE */
