@@ -71,7 +71,7 @@ unpack_root() {	# MAJOR RELEASE APT_SETTINGS
 run_in_root() {
 	local inside=${work#"$root"} env
 
-	env="env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=$inside TMPDIR=$inside/tmp LC_ALL=C.UTF-8 TEST_JOBS=${TEST_JOBS:-1}"
+	env="env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=$inside TMPDIR=$inside/tmp LC_ALL=C.UTF-8 TEST_JOBS=${TEST_JOBS:-}"
 	as_root chroot "$root" chown -R postgres:postgres "$inside"
 	if as_root unshare --mount true 2>/dev/null; then
 		as_root unshare --mount --kill-child sh -c '
