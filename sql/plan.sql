@@ -137,7 +137,7 @@ SELECT * FROM locks($$
 	CREATE RULE ru AS ON INSERT TO t DO ALSO NOTHING;
 	COMMENT ON COLUMN t.a IS 'x';
 	COMMENT ON CONSTRAINT child_fk ON child IS 'x';
-	LOCK TABLE p IN SHARE MODE;
+	BEGIN; LOCK TABLE p IN SHARE MODE; COMMIT;
 	TRUNCATE t CASCADE;
 	CREATE OR REPLACE VIEW v AS SELECT id, a FROM t;
 	CREATE VIEW v2 AS SELECT * FROM v, r;
@@ -192,7 +192,7 @@ SELECT step, tx, phase, command, note FROM migrate.explain($$
 SELECT phase, command FROM migrate.explain($$
 	REVOKE ALL ON r FROM PUBLIC; DROP TABLE r; ALTER TABLE t DROP COLUMN b; DROP VIEW v; DROP SEQUENCE sq; DROP TYPE mood;
 	ALTER TABLE child DROP CONSTRAINT child_pkey; ALTER TABLE child DROP CONSTRAINT child_fk;
-	ALTER TABLE p1 SET SCHEMA migrate; ALTER TYPE positive RENAME TO pos;
+	ALTER TABLE p1 SET SCHEMA information_schema; ALTER TYPE positive RENAME TO pos;
 	CREATE TABLE n (a int); ALTER TABLE n RENAME a TO b; ALTER TABLE n RENAME TO m; DROP TABLE m$$);
 -- made again under the same name: at once
 SELECT phase, command FROM migrate.explain($$

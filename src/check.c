@@ -47,7 +47,7 @@ has_sequence(const MigStatement *stmt, MigEffect *effect, const MigOverlay *over
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		mig_refuse(stmt, overlay);
+		mig_refuse(stmt, effect, overlay);
 		found = mig_online_expand(stmt, effect, overlay, statements) != NIL;
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);

@@ -42,8 +42,11 @@ static const MigRule rules[] = {
 		"locks the index %s: every query on %r waits while it is planned",
 	NULL},
 	{MIG_HZ_FAILS, "fails", "danger", 0, HAND,
-		"the server refuses it: %d",
+		"it cannot run: %d",
 	"%s"},
+	{MIG_HZ_NO_EFFECT, "no-effect", "warning", 0, HAND,
+		"%d",
+	NULL},
 
 	/* --- new columns --- */
 	{MIG_HZ_COLUMN_SELECT_STAR, "add-column-select-star", "info", ROWS | LIVE, HAND,

@@ -34,6 +34,7 @@ typedef struct MigEffect
 	bool		contract;		/* breaks clients that know the old shape: waits for them */
 	bool		breaks;			/* breaks running clients, or throws data away, whether it waits or not */
 	bool		sets;			/* a setting, of the session or (block_only) of the transaction */
+	bool		next_only;		/* a default of transactions: acts from the next one on */
 	bool		block_only;		/* means something only inside a BEGIN block */
 	bool		keeps_block;	/* LOCK TABLE and the like: a block that has it is not split */
 	bool		made_only;		/* all that it changes was made by this migration */

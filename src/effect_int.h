@@ -101,6 +101,9 @@ extern void mig_effect_breaks(MigWork *work, const char *word);	/* contract, wit
 extern void mig_effect_opaque(MigWork *work);
 extern void mig_effect_top_level(MigWork *work, MigStepKind kind);
 
+/* Is it one of default_transaction_read_only and the like? */
+extern bool mig_effect_is_transaction_default(const char *setting);
+
 /* --- expressions (effect_expr.c) --- */
 
 /* The type's OID; InvalidOid when it is not there (yet). */

@@ -255,20 +255,21 @@ constant(Node *node)
 
 /*
  * SELECT set_config('name', 'value', is_local) of constants alone is a SET.
- * *is_local: one of them is.
+ * *is_local, *is_default: one of them is, or sets a default of transactions.
  */
 static bool
-is_set_config(SelectStmt *select, bool *is_local)
+is_set_config(SelectStmt *select, bool *is_local, bool *is_default)
 {
 	ListCell   *lc;
 
-	*is_local = false;
+	*is_local = *is_default = false;
 	if (select->fromClause || select->whereClause || select->withClause ||
 		select->valuesLists || select->op != SETOP_NONE || select->targetList == NIL)
 		return false;
 	foreach(lc, select->targetList)
 	{
 		FuncCall   *call = (FuncCall *) lfirst_node(ResTarget, lc)->val;
+		A_Const    *first;
 		A_Const    *last;
 		ListCell   *arg;
 
@@ -278,6 +279,8 @@ is_set_config(SelectStmt *select, bool *is_local)
 		foreach(arg, call->args)
 			if (constant(lfirst(arg)) == NULL)
 				return false;
+		first = constant(linitial(call->args));
+		*is_default |= IsA(&first->val, String) && mig_effect_is_transaction_default(strVal(&first->val));
 		last = constant(llast(call->args));
 		if (IsA(&last->val, Boolean) ? boolVal(&last->val) :
 			IsA(&last->val, String) && strVal(&last->val)[0] == 't')
@@ -293,6 +296,7 @@ effect_select(MigWork *work, SelectStmt *select)
 
 	SelectStmt *leftmost = select;
 	bool		is_local;
+	bool		is_default;
 
 	while (leftmost->op != SETOP_NONE)
 		leftmost = leftmost->larg;
@@ -301,9 +305,10 @@ effect_select(MigWork *work, SelectStmt *select)
 		effect_create_as(work, leftmost->intoClause, (Node *) select, OBJECT_TABLE, false);
 		return;
 	}
-	if (is_set_config(select, &is_local))
+	if (is_set_config(select, &is_local, &is_default))
 	{
 		effect->sets = true;
+		effect->next_only = is_default && !is_local;
 		effect->block_only = is_local;
 		if (!is_local)
 			effect->kind = MIG_STEP_SETTING;

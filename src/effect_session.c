@@ -18,6 +18,14 @@
 
 /* --- the session --- */
 
+bool
+mig_effect_is_transaction_default(const char *setting)
+{
+	static const char *const prefix = "default_transaction_";
+
+	return pg_strncasecmp(setting, prefix, strlen(prefix)) == 0;
+}
+
 static void
 effect_set(MigWork *work, VariableSetStmt *stmt)
 {
@@ -28,6 +36,10 @@ effect_set(MigWork *work, VariableSetStmt *stmt)
 		work->effect->block_only = true;
 	else
 		work->effect->kind = MIG_STEP_SETTING;
+	work->effect->next_only = !stmt->is_local &&
+		(stmt->kind == VAR_RESET_ALL ||
+		 (stmt->name && (mig_effect_is_transaction_default(stmt->name) ||
+						 strcmp(stmt->name, "SESSION CHARACTERISTICS") == 0)));
 }
 
 void

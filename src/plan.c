@@ -4,9 +4,8 @@
  *	  From statements to the ordered steps of a plan.
  *
  * Statements are classified one after the other, over an overlay of what the
- * earlier ones make.  BEGIN, COMMIT and the like become no steps: they say
- * which steps were written as one transaction.  What SET search_path means
- * for later names is found by setting it while planning.
+ * earlier ones make; what else goes on from one to the next is followed by
+ * plan_follow.c.
  *
  * Layer 1: no writes; AccessShareLock is taken conditionally and given back.
  *
@@ -18,30 +17,12 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "block.h"
 #include "online.h"
 #include "parse.h"
 #include "plan_int.h"
 #include "refuse.h"
 #include "sqlgen.h"
-
-typedef struct Builder
-{
-	MigPlanner	planner;
-	List	   *statements;
-	MigBlock   *block;			/* that is open, or NULL */
-	int			block_mark;		/* of the overlay, at its BEGIN */
-	char	   *path_before;	/* search_path at its BEGIN */
-	char	   *path_session;	/* and what SET has made of it, without SET LOCAL */
-	List	   *savepoints;		/* of Savepoint, last one first */
-	char	   *pending_note;	/* for the next step */
-} Builder;
-
-typedef struct Savepoint
-{
-	const char *name;
-	int			mark;
-	int			items;			/* planned before it */
-} Savepoint;
 
 void
 mig_plan_note(MigStep *step, const char *format,...)
@@ -66,277 +47,6 @@ mig_plan_note(MigStep *step, const char *format,...)
 	step->note = buf.data;
 }
 
-/* --- search_path --- */
-
-static void
-set_path(const char *path)
-{
-	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-static char *
-get_path(void)
-{
-	return pstrdup(GetConfigOption("search_path", false, false));
-}
-
-/* A path that the server would not take is its to refuse, when the step runs. */
-static void
-follow_path(Builder *builder, const char *path, bool is_local)
-{
-	if (path == NULL)
-		path = builder->planner.context->version ? builder->path_session : get_path();
-	if (set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
-						  GUC_ACTION_SAVE, true, DEBUG1, false) <= 0)
-		return;
-	if (!is_local)
-		builder->path_session = pstrdup(path);
-}
-
-static char *
-constant_text(Node *node)
-{
-	while (IsA(node, TypeCast))
-		node = ((TypeCast *) node)->arg;
-	if (!IsA(node, A_Const) || ((A_Const *) node)->isnull || !IsA(&((A_Const *) node)->val, String))
-		return NULL;
-	return strVal(&((A_Const *) node)->val);
-}
-
-/* SELECT set_config('search_path', ..., ...), which pg_dump writes. */
-static void
-follow_set_config(Builder *builder, const MigItem *item, SelectStmt *select)
-{
-	ListCell   *lc;
-
-	foreach(lc, select->targetList)
-	{
-		FuncCall   *call = (FuncCall *) lfirst_node(ResTarget, lc)->val;
-		char	   *name;
-
-		if (!IsA(call, FuncCall) || list_length(call->args) != 3)
-			continue;
-		name = constant_text(linitial(call->args));
-		if (name && pg_strcasecmp(name, "search_path") == 0 && constant_text(lsecond(call->args)) &&
-			!(item->effect->block_only && builder->block == NULL))
-			follow_path(builder, constant_text(lsecond(call->args)), item->effect->block_only);
-	}
-}
-
-static void
-follow_setting(Builder *builder, const MigItem *item)
-{
-	Node	   *node = item->stmt->raw->stmt;
-
-	if (IsA(node, SelectStmt) && item->effect->sets)
-		follow_set_config(builder, item, (SelectStmt *) node);
-	else if (IsA(node, VariableSetStmt))
-	{
-		VariableSetStmt *set = (VariableSetStmt *) node;
-
-		if (set->kind == VAR_RESET_ALL)
-			follow_path(builder, builder->path_before, false);
-		else if (set->name == NULL || pg_strcasecmp(set->name, "search_path") != 0 ||
-				 (set->is_local && builder->block == NULL))
-			return;
-		else if (set->kind == VAR_SET_VALUE)
-			follow_path(builder, ExtractSetVariableArgs(set), set->is_local);
-		else if (set->kind == VAR_RESET || set->kind == VAR_SET_DEFAULT)
-			follow_path(builder, builder->path_before, set->is_local);
-	}
-}
-
-/* --- blocks --- */
-
-static bool
-ends_block(const MigStatement *stmt, bool *aborted)
-{
-	TransactionStmt *node = (TransactionStmt *) stmt->raw->stmt;
-
-	if (!IsA(node, TransactionStmt) ||
-		(node->kind != TRANS_STMT_COMMIT && node->kind != TRANS_STMT_ROLLBACK &&
-		 node->kind != TRANS_STMT_PREPARE))
-		return false;
-	*aborted = node->kind == TRANS_STMT_ROLLBACK;
-	return true;
-}
-
-/* What only means something in one transaction with its neighbours. */
-static bool
-keeps_block(const MigStatement *stmt)
-{
-	switch (nodeTag(stmt->raw->stmt))
-	{
-		case T_LockStmt:
-		case T_ConstraintsSetStmt:
-		case T_DeclareCursorStmt:
-			return true;
-		case T_TransactionStmt:
-			return ((TransactionStmt *) stmt->raw->stmt)->kind == TRANS_STMT_SAVEPOINT;
-		default:
-			return false;
-	}
-}
-
-/* How a block ends, and whether it can be split, is known before it is planned. */
-static void
-open_block(Builder *builder, const MigStatement *begin, const char *begin_text)
-{
-	MigBlock   *block = palloc0(sizeof(MigBlock));
-	bool		found = false;
-
-	block->begin = begin;
-	block->begin_text = begin_text;
-	for (int i = begin->index; i < list_length(builder->statements) && !found; i++)
-	{
-		const MigStatement *stmt = list_nth(builder->statements, i);
-
-		found = ends_block(stmt, &block->aborted);
-		block->whole |= keeps_block(stmt);
-	}
-	if (!found && builder->planner.context->look == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("transaction block is never committed"),
-				 errhint("End it with COMMIT, or leave out BEGIN."),
-				 mig_overlay_errposition(builder->planner.overlay, begin->location)));
-	builder->block = block;
-	builder->block_mark = mig_overlay_mark(builder->planner.overlay);
-	builder->savepoints = NIL;
-}
-
-static void
-undo_nothing(Builder *builder, int from)
-{
-	for (int i = from; i < list_length(builder->planner.items); i++)
-	{
-		MigItem    *item = list_nth(builder->planner.items, i);
-
-		if (item->block == builder->block)
-		{
-			item->step->undo = "";
-			item->step->undo_late = false;
-		}
-	}
-}
-
-static void
-close_block(Builder *builder, const MigStatement *end)
-{
-	MigBlock   *block = builder->block;
-	TransactionStmt *node = (TransactionStmt *) end->raw->stmt;
-
-	if (block->aborted)
-	{
-		mig_overlay_revert(builder->planner.overlay, builder->block_mark);
-		builder->path_session = builder->path_before;
-		undo_nothing(builder, 0);
-	}
-	set_path(builder->path_session);
-	builder->block = NULL;
-	if (node->chain)
-		open_block(builder, end, block->begin_text);
-}
-
-static void
-pend_note(Builder *builder, const char *format, int line)
-{
-	char	   *note = psprintf(format, line);
-
-	builder->pending_note = builder->pending_note ?
-		psprintf("%s; %s", builder->pending_note, note) : note;
-}
-
-static void
-require_block(Builder *builder, const MigStatement *stmt, const char *word)
-{
-	if (builder->block == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
-				 errmsg("%s can only be used in transaction blocks", word),
-				 mig_overlay_errposition(builder->planner.overlay, stmt->location)));
-}
-
-static void
-push_savepoint(Builder *builder, const char *name)
-{
-	Savepoint  *savepoint = palloc(sizeof(Savepoint));
-
-	savepoint->name = name;
-	savepoint->mark = mig_overlay_mark(builder->planner.overlay);
-	savepoint->items = list_length(builder->planner.items);
-	builder->savepoints = lcons(savepoint, builder->savepoints);
-}
-
-static void
-rollback_to_savepoint(Builder *builder, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, builder->savepoints)
-	{
-		Savepoint  *savepoint = lfirst(lc);
-
-		if (strcmp(savepoint->name, name) != 0)
-			continue;
-		mig_overlay_revert(builder->planner.overlay, savepoint->mark);
-		undo_nothing(builder, savepoint->items);
-		return;
-	}
-}
-
-/* True if the statement only says where a transaction begins or ends. */
-static bool
-follow_transaction(Builder *builder, const MigStatement *stmt)
-{
-	TransactionStmt *node = (TransactionStmt *) stmt->raw->stmt;
-
-	if (!IsA(node, TransactionStmt))
-		return false;
-	switch (node->kind)
-	{
-		case TRANS_STMT_BEGIN:
-		case TRANS_STMT_START:
-			if (builder->block)
-				pend_note(builder, "line %d: BEGIN inside a transaction block has no effect", stmt->line);
-			else
-			{
-				builder->path_before = get_path();
-				open_block(builder, stmt, stmt->text);
-			}
-			return true;
-		case TRANS_STMT_COMMIT:
-		case TRANS_STMT_ROLLBACK:
-			if (builder->block)
-				close_block(builder, stmt);
-			else
-				pend_note(builder, "line %d: there is no transaction block to end", stmt->line);
-			return true;
-		case TRANS_STMT_PREPARE:
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("PREPARE TRANSACTION cannot be part of a migration"),
-					 errhint("End the transaction with COMMIT."),
-					 mig_overlay_errposition(builder->planner.overlay, stmt->location)));
-			break;
-		case TRANS_STMT_SAVEPOINT:
-			require_block(builder, stmt, "SAVEPOINT");
-			push_savepoint(builder, node->savepoint_name);
-			break;
-		case TRANS_STMT_RELEASE:
-			require_block(builder, stmt, "RELEASE SAVEPOINT");
-			break;
-		case TRANS_STMT_ROLLBACK_TO:
-			require_block(builder, stmt, "ROLLBACK TO SAVEPOINT");
-			rollback_to_savepoint(builder, node->savepoint_name);
-			break;
-		default:
-			break;
-	}
-	return false;
-}
-
 /* --- steps --- */
 
 /* What is only read or rewritten along with another has none. */
@@ -353,7 +63,7 @@ real_locks(List *locks)
 }
 
 static MigStep *
-make_step(Builder *builder, const MigStatement *stmt, const MigEffect *effect)
+make_step(MigBuilder *builder, const MigStatement *stmt, const MigEffect *effect)
 {
 	MigStep    *step = palloc0(sizeof(MigStep));
 
@@ -479,7 +189,7 @@ written_keys(const MigItem *item)
 
 /* One item of the plan: a statement as it stands, or a part of its sequence. */
 static void
-add_item(Builder *builder, const MigStatement *stmt, MigEffect *effect, const MigPart *part)
+add_item(MigBuilder *builder, const MigStatement *stmt, MigEffect *effect, const MigPart *part)
 {
 	MigPlanner *planner = &builder->planner;
 	MigItem    *item = palloc0(sizeof(MigItem));
@@ -502,7 +212,7 @@ add_item(Builder *builder, const MigStatement *stmt, MigEffect *effect, const Mi
 	mig_overlay_apply(planner->overlay, item->effect->changes,
 					  list_concat_copy(item->effect->makes, written_keys(item)),
 					  item->effect->drops, item->step);
-	follow_setting(builder, item);
+	mig_plan_follow_setting(builder, item);
 }
 
 static List *
@@ -540,7 +250,7 @@ lock_out(MigEffect *effect, const char *relation)
 
 /* A part of a sequence is judged like a statement that stands at its place. */
 static void
-plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
+plan_part(MigBuilder *builder, const MigStatement *stmt, const MigPart *part)
 {
 	MigStatement *own = linitial(mig_parse(part->command, "a planned step"));
 	MigEffect  *effect;
@@ -573,7 +283,7 @@ plan_part(Builder *builder, const MigStatement *stmt, const MigPart *part)
 
 /* What the server would refuse is refused before anything has been changed. */
 static void
-refuse(Builder *builder, const MigFailure *failure)
+refuse(MigBuilder *builder, const MigFailure *failure)
 {
 	ereport(ERROR,
 			(errcode(failure->sqlerrcode),
@@ -582,25 +292,89 @@ refuse(Builder *builder, const MigFailure *failure)
 			 mig_overlay_errposition(builder->planner.overlay, failure->location)));
 }
 
+/* --- what does not fit inside or outside of a block --- */
+
+static MigFailure *
+failure_of(const MigBlockFault *fault)
+{
+	MigFailure *failure = palloc0(sizeof(MigFailure));
+
+	failure->sqlerrcode = fault->sqlerrcode;
+	failure->location = fault->stmt->location;
+	failure->message = pstrdup(fault->message);
+	failure->hint = fault->hint ? pstrdup(fault->hint) : NULL;
+	return failure;
+}
+
+static MigHazard *
+no_effect(const char *why)
+{
+	MigHazard  *hazard = palloc0(sizeof(MigHazard));
+
+	hazard->kind = MIG_HZ_NO_EFFECT;
+	hazard->detail = pstrdup(why);
+	return hazard;
+}
+
+/* An error, or a note for the next step. */
 static void
-plan_statement(Builder *builder, const MigStatement *stmt)
+judge_fault(MigBuilder *builder, const MigBlockFault *fault)
+{
+	char	   *note;
+
+	if (fault->refused)
+		refuse(builder, failure_of(fault));
+	note = psprintf("line %d: %s", fault->stmt->line, fault->message);
+	builder->pending_note = builder->pending_note ?
+		psprintf("%s; %s", builder->pending_note, note) : note;
+}
+
+/* For check(), of a statement that becomes no step. */
+static void
+look_at_fault(MigBuilder *builder, const MigStatement *stmt, const MigBlockFault *fault)
+{
+	const MigPlanContext *context = builder->planner.context;
+	MigEffect  *effect = palloc0(sizeof(MigEffect));
+
+	effect->rows = effect->bytes = -1;
+	if (fault->refused)
+		effect->failure = failure_of(fault);
+	else
+		effect->hazards = list_make1(no_effect(fault->message));
+	context->look(context->look_arg, stmt, effect, builder->planner.overlay, builder->block,
+				  builder->statements);
+}
+
+static void
+plan_statement(MigBuilder *builder, const MigStatement *stmt)
 {
 	MigPlanner *planner = &builder->planner;
+	const MigBlockFault *fault = mig_block_fault_of(builder->faults, stmt);
 	MigEffect  *effect;
 	List	   *parts = NIL;
 	ListCell   *lc;
 
-	if (follow_transaction(builder, stmt))
+	if (fault && planner->context->look == NULL)
+		judge_fault(builder, fault);
+	if (mig_plan_follow_transaction(builder, stmt))
+	{
+		if (fault && planner->context->look)
+			look_at_fault(builder, stmt, fault);
 		return;
+	}
 	effect = mig_classify(stmt, planner->overlay);
 	if (planner->context->look)
 	{
+		if (fault && effect->failure == NULL)
+			effect->failure = failure_of(fault);
+		if (effect->block_only && builder->block == NULL && !fault)
+			effect->hazards = lappend(effect->hazards, no_effect("it has no effect outside of a transaction block"));
 		planner->context->look(planner->context->look_arg, stmt, effect, planner->overlay, builder->block,
 									builder->statements);
 		add_item(builder, stmt, effect, NULL);
 		return;
 	}
-	mig_refuse(stmt, planner->overlay);
+	mig_refuse(stmt, effect, planner->overlay);
 	if (effect->failure)
 		refuse(builder, effect->failure);
 	/* a sequence needs several transactions */
@@ -614,7 +388,7 @@ plan_statement(Builder *builder, const MigStatement *stmt)
 }
 
 static MigPlan *
-finish(Builder *builder)
+finish(MigBuilder *builder)
 {
 	MigPlanner *planner = &builder->planner;
 	MigPlan    *plan = palloc0(sizeof(MigPlan));
@@ -642,7 +416,7 @@ describe(const MigPlanContext *context)
 MigPlan *
 mig_plan_statements(const char *sql, const char *what, List *statements, const MigPlanContext *context)
 {
-	Builder		builder = {0};
+	MigBuilder	builder = {0};
 	MigPlan    *plan;
 	int			level;
 	ListCell   *lc;
@@ -652,7 +426,8 @@ mig_plan_statements(const char *sql, const char *what, List *statements, const M
 	builder.planner.what = what;
 	builder.planner.overlay = context->overlay ? context->overlay : mig_overlay_make();
 	builder.statements = statements;
-	builder.path_before = builder.path_session = get_path();
+	builder.faults = mig_block_faults(statements);
+	builder.path_before = builder.path_session = pstrdup(GetConfigOption("search_path", false, false));
 	mig_overlay_enter(builder.planner.overlay, context->version, sql, what);
 
 	level = NewGUCNestLevel();

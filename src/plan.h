@@ -49,10 +49,10 @@ typedef struct MigPlanContext
 /*
  * Plan sql against the live catalog, under the search_path in force; with
  * look, only go through its statements, NULL.
- * Errors: those of mig_parse and mig_classify; 42601 for a BEGIN that is never
- * committed; 25001 for a statement that the server refuses in a transaction
- * block, in a block that cannot be split; 25P01 for a savepoint outside of
- * one; 0A000 for PREPARE TRANSACTION.
+ * Errors: those of mig_parse and mig_classify; the refused ones of
+ * mig_block_faults(); 25001 for a statement that the server refuses in a
+ * transaction block, in a block that cannot be split; 0A000 for PREPARE
+ * TRANSACTION.
  */
 extern MigPlan *mig_plan_build(const char *sql, const MigPlanContext *context);
 

@@ -11,7 +11,9 @@
  *	code that nobody sees through, and writes to a table that is not small,
  *	share none with a strong lock on a table that was there before;
  *	behind ALTER TYPE ... ADD VALUE a new one begins, since the value cannot
- *	be used before.
+ *	be used before;
+ *	behind a default of transactions (default_transaction_read_only and the
+ *	like) as well, since it acts from the next one on.
  *
  * A block that was written as BEGIN ... COMMIT has no neighbours.  It is split
  * by the same rules, unless it holds something that only makes sense in one
@@ -237,7 +239,7 @@ add_item(const MigPlanner *planner, List *steps, Tx *tx, MigItem *item)
 		tx->labels = lappend(tx->labels, item->effect->enum_label);
 	/* what takes its time is left alone behind as well, and what only means something in a block */
 	if (item->block ? !is_whole(planner, item->block) && wants_own(item->effect) :
-		wants_own(item->effect) || item->effect->block_only)
+		wants_own(item->effect) || item->effect->block_only || item->effect->next_only)
 		tx->open = false;
 	return steps;
 }

@@ -4,7 +4,7 @@
  *	  What the plan*.c share: a statement on its way to a step.
  *
  * Layer 1, for those files alone.  plan.c classifies statement after
- * statement, plan_phase.c finds what has to wait for the contract phase,
+ * statement, plan_follow.c keeps what goes on from one to the next, plan_phase.c finds what has to wait for the contract phase,
  * plan_group.c puts what is left together into transactions;
  * plan_back.c derives the way back.
  *
@@ -42,6 +42,29 @@ typedef struct MigPlanner
 	MigOverlay *overlay;
 	List	   *items;			/* of MigItem */
 } MigPlanner;
+
+/* On the way from statement to statement. */
+typedef struct MigBuilder
+{
+	MigPlanner	planner;
+	List	   *statements;
+	List	   *faults;			/* of MigBlockFault */
+	MigBlock   *block;			/* that is open, or NULL */
+	int			block_mark;		/* of the overlay, at its BEGIN */
+	char	   *path_before;	/* search_path at its BEGIN */
+	char	   *path_session;	/* and what SET has made of it, without SET LOCAL */
+	List	   *savepoints;		/* last one first */
+	char	   *pending_note;	/* for the next step */
+} MigBuilder;
+
+/*
+ * plan_follow.c: true if the statement only says where a transaction begins or
+ * ends.  0A000 for PREPARE TRANSACTION.
+ */
+extern bool mig_plan_follow_transaction(MigBuilder *builder, const MigStatement *stmt);
+
+/* The same file: what a statement that has become an item makes of search_path. */
+extern void mig_plan_follow_setting(MigBuilder *builder, const MigItem *item);
 
 /* Plan statements that were cut from sql; plan.c. */
 extern MigPlan *mig_plan_statements(const char *sql, const char *what, List *statements,

@@ -22,6 +22,7 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+#include "block.h"
 #include "catalog.h"
 #include "compat.h"
 #include "graph.h"
@@ -83,15 +84,47 @@ check_requires(const Migration *m)
 	}
 }
 
+/*
+ * What does not fit its place in the text: planning would refuse it.  A
+ * folder is a history, which another tool may have run in transactions of its
+ * own: there it keeps nobody from loading the rest.
+ */
+static void
+judge_blocks(const List *statements, const char *sql, const char *what, bool history)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_block_faults(statements))
+	{
+		const MigBlockFault *fault = lfirst(lc);
+
+		if (fault->refused && !history)
+			ereport(ERROR,
+					(errcode(fault->sqlerrcode),
+					 errmsg("%s", fault->message),
+					 fault->hint ? errhint("%s", fault->hint) : 0,
+					 mig_parse_errposition(sql, what, fault->stmt->location)));
+		ereport(WARNING,
+				(errcode(fault->sqlerrcode),
+				 fault->refused ?
+				 errmsg("line %d of %s cannot run: %s", fault->stmt->line, what, fault->message) :
+				 errmsg("line %d of %s: %s", fault->stmt->line, what, fault->message),
+				 fault->hint ? errhint("%s", fault->hint) : 0));
+	}
+}
+
 /* The statements are not needed, and those of a large file take much memory. */
 static void
-parse_only(const char *sql, const char *what)
+parse_only(const char *sql, const char *what, bool history, bool blocks)
 {
 	MemoryContext parsed = AllocSetContextCreate(CurrentMemoryContext, "parsed migration",
 												 ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(parsed);
+	List	   *statements;
 
-	(void) mig_parse(sql, what);
+	statements = mig_parse(sql, what);
+	if (blocks)
+		judge_blocks(statements, sql, what, history);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(parsed);
 }
@@ -120,7 +153,7 @@ check_down(const char *sql, const char *what, bool history)
 
 	PG_TRY();
 	{
-		parse_only(sql, what);
+		parse_only(sql, what, history, true);
 	}
 	PG_CATCH();
 	{
@@ -149,9 +182,10 @@ check_down(const char *sql, const char *what, bool history)
 static bool
 check_sql(const Migration *m, bool history)
 {
-	parse_only(m->up, psprintf("up of migration \"%s\"", m->version));
+	parse_only(m->up, psprintf("up of migration \"%s\"", m->version), history, true);
+	/* it runs in a transaction of ours */
 	if (m->verify)
-		parse_only(m->verify, psprintf("verify of migration \"%s\"", m->version));
+		parse_only(m->verify, psprintf("verify of migration \"%s\"", m->version), history, false);
 	return m->down == NULL ||
 		check_down(m->down, psprintf("down of migration \"%s\"", m->version), history);
 }

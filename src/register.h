@@ -29,7 +29,7 @@ typedef struct MigRegistered
  * "folder": the migrations are all that there is; a registered one that came
  * from a file but is not among them is told as missing, and with "prune"
  * unregistered if it is pending.  And a syntax error in a down is only a
- * WARNING then.
+ * WARNING then, as is what mig_block_faults() finds in an up.
  *
  * Errors: 22023 for what is wrong in itself; those of mig_parse(),
  * mig_settings_check() and mig_graph_check(); 42710 for a version that is

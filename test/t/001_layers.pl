@@ -18,7 +18,7 @@ my @order = (
 	'register', 'load*', 'tar', 'fingerprint', 'disk', 'catalog*', 'events', 'query', 'exec', 'session*',
 	# 1
 	'targets', 'graph', 'check*', 'plan*', 'online*', 'refuse', 'classify*', 'effect*', 'partition', 'undo*', 'naming', 'index', 'dependents', 'relation*', 'overlay', 'hazard', 'lock_holders',
-	'parse', 'sqlgen', 'scan', 'version', 'settings', 'window',
+	'block', 'parse', 'sqlgen', 'scan', 'version', 'settings', 'window',
 	# 0
 	'words', 'migrate.h', 'compat');
 
