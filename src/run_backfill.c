@@ -82,6 +82,8 @@ typedef struct Backfill
 	int64		total;			/* rows or blocks, -1: not known */
 	int			ceiling;		/* of size, behind a row that failed; 0: none */
 	uint64		changed;		/* rows, in this run */
+	SPIPlanPtr	bound_plan;		/* where a slice ends */
+	SPIPlanPtr	slice_plan;		/* what changes its rows */
 } Backfill;
 
 static bool
@@ -129,7 +131,7 @@ key_list(const Backfill *b, const char *suffix)
 	return buf.data;
 }
 
-/* "($1::bigint, $2::text)"; parameters are text */
+/* "$1::bigint, $2::text"; parameters are text */
 static char *
 value_row(const Backfill *b, int first)
 {
@@ -160,6 +162,34 @@ execute(Backfill *b, const char *sql, List *values, bool read_only)
 		datums[foreach_current_index(lc)] = CStringGetTextDatum((char *) lfirst(lc));
 	}
 	rc = SPI_execute_with_args(sql, n, types, datums, NULL, read_only, 0);
+	if (rc < 0)
+		elog(ERROR, "could not run a batch: %s", SPI_result_code_string(rc));
+	return (int) SPI_processed;
+}
+
+/* The same with a plan that is made once and kept, since slices are many. */
+static int
+execute_kept(SPIPlanPtr *plan, const char *sql, List *values, bool read_only)
+{
+	int			n = list_length(values);
+	Datum	   *datums = palloc(sizeof(Datum) * (n + 1));
+	int			rc;
+	ListCell   *lc;
+
+	if (*plan == NULL)
+	{
+		Oid		   *types = palloc(sizeof(Oid) * (n + 1));
+
+		for (int i = 0; i < n; i++)
+			types[i] = TEXTOID;
+		*plan = SPI_prepare_cursor(sql, n, types, CURSOR_OPT_GENERIC_PLAN);
+		if (*plan == NULL)
+			elog(ERROR, "could not prepare a batch: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(*plan);
+	}
+	foreach(lc, values)
+		datums[foreach_current_index(lc)] = CStringGetTextDatum((char *) lfirst(lc));
+	rc = SPI_execute_plan(*plan, datums, NULL, read_only, 0);
 	if (rc < 0)
 		elog(ERROR, "could not run a batch: %s", SPI_result_code_string(rc));
 	return (int) SPI_processed;
@@ -277,11 +307,31 @@ keep_to_ourselves(const Backfill *b)
 							 GUC_ACTION_LOCAL, true, 0, false);
 }
 
+/*
+ * A range of keys is always an index range: the planner, which does not see
+ * its bounds, could take a third of the table for each.
+ */
+static void
+prefer_index(const Backfill *b)
+{
+	static const char *const others[] = {"enable_seqscan", "enable_sort"};
+
+	for (int i = 0; by_key(b) && i < lengthof(others); i++)
+		(void) set_config_option(others[i], "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+/*
+ * Nobody waits for the disk at the end of a batch: rows and cursor are lost
+ * together or not at all, and the record of the step flushes them all.
+ */
 static void
 begin_batch(Backfill *b)
 {
 	mig_exec_begin();
+	mig_run_commit_softly();
 	keep_to_ourselves(b);
+	prefer_index(b);
 	(void) set_config_option("lock_timeout", psprintf("%d", ROW_LOCK_TIMEOUT_MS), PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -304,16 +354,22 @@ find_bound(Backfill *b)
 {
 	const char *table = b->batches->table;
 	int			nkeys = list_length(b->batches->keys);
-	List	   *values = list_concat_copy(b->cursor.lower, b->cursor.upper);
+	List	   *values = lcons(psprintf("%d", b->size - 1), list_concat_copy(b->cursor.lower, b->cursor.upper));
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s FROM %s t WHERE ", key_list(b, "::pg_catalog.text"), table);
-	if (b->cursor.lower != NIL)
-		appendStringInfo(&sql, "(%s) > (%s) AND ", key_list(b, ""), value_row(b, 1));
-	appendStringInfo(&sql, "(%s) <= (%s) ORDER BY %s OFFSET %d LIMIT 1", key_list(b, ""),
-					 value_row(b, b->cursor.lower != NIL ? nkeys + 1 : 1), key_list(b, ""), b->size - 1);
-	execute(b, sql.data, values, true);
+	if (b->cursor.lower == NIL || b->bound_plan == NULL)
+	{
+		appendStringInfo(&sql, "SELECT %s FROM %s t WHERE ", key_list(b, "::pg_catalog.text"), table);
+		if (b->cursor.lower != NIL)
+			appendStringInfo(&sql, "(%s) > (%s) AND ", key_list(b, ""), value_row(b, 2));
+		appendStringInfo(&sql, "(%s) <= (%s) ORDER BY %s OFFSET $1::pg_catalog.int8 LIMIT 1", key_list(b, ""),
+						 value_row(b, b->cursor.lower != NIL ? nkeys + 2 : 2), key_list(b, ""));
+	}
+	if (b->cursor.lower == NIL)
+		execute(b, sql.data, values, true);
+	else
+		execute_kept(&b->bound_plan, sql.data, values, true);
 	b->bound = first_row(b->context);
 	if (b->bound == NIL)
 		b->bound = b->cursor.upper;
@@ -325,7 +381,7 @@ change(Backfill *b)
 {
 	if (by_key(b) && b->cursor.lower == NIL)
 		return execute(b, b->batches->first, b->bound, false);
-	return execute(b, b->step->command, list_concat_copy(b->cursor.lower, b->bound), false);
+	return execute_kept(&b->slice_plan, b->step->command, list_concat_copy(b->cursor.lower, b->bound), false);
 }
 
 /* The cursor behind the batch; its values outlive the batch. */
@@ -438,7 +494,7 @@ block_slice(Backfill *b)
 	uint32		to = Min(from + b->size, end);
 	int			changed;
 
-	changed = execute(b, b->step->command, list_concat(tid_text(from), tid_text(to)), false);
+	changed = execute_kept(&b->slice_plan, b->step->command, list_concat(tid_text(from), tid_text(to)), false);
 	b->cursor.rows += changed;
 	b->cursor.pass_changed += changed;
 	b->changed += changed;
@@ -664,6 +720,16 @@ complain_of_failed(Backfill *b)
 				 errhint("SELECT * FROM migrate.failed_rows lists their keys and errors. Mend them and apply again.")));
 }
 
+static void
+forget_plans(Backfill *b)
+{
+	if (b->bound_plan)
+		SPI_freeplan(b->bound_plan);
+	if (b->slice_plan)
+		SPI_freeplan(b->slice_plan);
+	b->bound_plan = b->slice_plan = NULL;
+}
+
 uint64
 mig_backfill(MigRun *run, const MigStep *step)
 {
@@ -681,6 +747,7 @@ mig_backfill(MigRun *run, const MigStep *step)
 	else
 		all_passes(b);
 	complain_of_failed(b);
+	forget_plans(b);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(b->context);
 	return b->changed;

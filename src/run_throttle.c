@@ -25,6 +25,7 @@
 #include "window.h"
 
 #define ASK_AGAIN_MS 500
+#define ASK_EACH_MS 250			/* what has to be asked of the server */
 
 static const char *
 window_is_closed(void)
@@ -75,6 +76,8 @@ reason_to_wait(MigThrottle *throttle, const char *table, const char **detail)
 		return "window";
 	if ((*detail = wal_is_too_fast(throttle)) != NULL)
 		return "wal";
+	if (throttle->asked != 0 && !TimestampDifferenceExceeds(throttle->asked, GetCurrentTimestamp(), ASK_EACH_MS))
+		return NULL;
 	mig_exec_begin();
 	if ((*detail = mig_watch_replica_lag(mig_max_replica_lag, mig_ignore_replicas)) != NULL)
 		type = "replica";
@@ -83,6 +86,8 @@ reason_to_wait(MigThrottle *throttle, const char *table, const char **detail)
 	else if ((*detail = mig_watch_vacuum_of(table)) != NULL)
 		type = "vacuum";
 	mig_exec_commit();
+	/* while there is a reason it is asked for each time */
+	throttle->asked = type ? 0 : GetCurrentTimestamp();
 	return type;
 }
 

@@ -16,6 +16,7 @@ typedef struct MigThrottle
 {
 	TimestampTz since;			/* of the WAL count */
 	uint64		wal_bytes;		/* that this process had written then */
+	TimestampTz asked;			/* the server, and it had no reason; 0: not yet */
 	char	   *start_lsn;		/* where the WAL ended when the backfill began; NULL: not asked yet */
 } MigThrottle;
 
