@@ -148,6 +148,8 @@ SELECT public.fails($$SELECT * FROM migrate.load(E'-- migrate:version 7\n-- migr
 SELECT public.fails($$SELECT * FROM migrate.load(E'-- migrate:version 7\n-- migrate:set workers 4\n-- migrate:up\n')$$);
 SELECT public.fails($$SELECT * FROM migrate.load(E'-- migrate:version 7\n-- migrate:set workers = 4\n-- migrate:set workers = 5\n-- migrate:up\n')$$);
 SELECT public.fails($$SELECT * FROM migrate.load(E'-- migrate:version 7\n-- migrate:set wokers = 4\n-- migrate:up\n')$$);
+SELECT public.fails($$SELECT * FROM migrate.load(E'-- migrate:version 7\n-- migrate:set workers = 0\n-- migrate:up\n')$$);
+SELECT public.fails($$SELECT * FROM migrate.load(E'\n-- migrate:version 7\n-- migrate:requires 6, ' || repeat('6', 300) || E'\n-- migrate:up\n')$$);
 SELECT public.fails($$SELECT * FROM migrate.load(E'-- migrate:version 7\n-- migrate:set sync = {"a"\n-- migrate:up\n')$$);
 SELECT public.fails($$SELECT * FROM migrate.load(E'-- migrate:version 7\n-- migrate:up\n-- migrate:version 07\n-- migrate:up\n')$$);
 SELECT public.fails($$SELECT * FROM migrate.load(E'-- migrate:version 7\n-- migrate:requires 8\n-- migrate:up\n-- migrate:version 8\n-- migrate:requires 7\n-- migrate:up\n')$$);

@@ -31,6 +31,7 @@
 
 #include "load.h"
 #include "parse.h"
+#include "settings.h"
 #include "version.h"
 
 typedef enum Word
@@ -149,6 +150,32 @@ word_of(const char *text)
 	return WORD_NONE;
 }
 
+/* --- where a mark stands, for errors of others --- */
+
+typedef struct MarkContext
+{
+	const Reader *reader;
+	const Mark *mark;
+} MarkContext;
+
+static void
+mark_context(void *arg)
+{
+	const MarkContext *context = arg;
+
+	errcontext("line %d of %s", mig_line_of(context->reader->text, context->mark->start),
+			   context->reader->what);
+}
+
+static void
+enter_mark(MarkContext *context, ErrorContextCallback *callback)
+{
+	callback->callback = mark_context;
+	callback->arg = context;
+	callback->previous = error_context_stack;
+	error_context_stack = callback;
+}
+
 /* --- one migration --- */
 
 static Jsonb *
@@ -193,6 +220,17 @@ end_migration(Reader *reader)
 }
 
 static void
+check_version(const Reader *reader, const Mark *mark, const char *version)
+{
+	MarkContext context = {reader, mark};
+	ErrorContextCallback callback;
+
+	enter_mark(&context, &callback);
+	mig_version_check(version);
+	error_context_stack = callback.previous;
+}
+
+static void
 begin_migration(Reader *reader, const Mark *mark, const char *version, const char *name)
 {
 	Migration  *m = palloc0(sizeof(Migration));
@@ -219,6 +257,7 @@ read_version(Reader *reader, const Mark *mark)
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("\"migrate:version\" must be followed by a version"),
 				 mig_parse_errposition(reader->text, reader->what, mark->start)));
+	check_version(reader, mark, version);
 	if (name[0] == '\0')
 		name = NULL;
 	if (name == NULL && reader->version && mig_version_cmp(version, reader->version) == 0)
@@ -239,10 +278,31 @@ read_requires(Reader *reader, const Mark *mark)
 		int			len = strcspn(s, ", \t");
 
 		if (len > 0)
+		{
 			m->requires = lappend(m->requires, pnstrdup(s, len));
+			check_version(reader, mark, llast(m->requires));
+		}
 		s += len;
 		s += strspn(s, ", \t");
 	}
+}
+
+/* Here its line is known. */
+static void
+check_option(const Reader *reader, const Mark *mark, const char *key, const char *json)
+{
+	MarkContext context = {reader, mark};
+	ErrorContextCallback callback;
+	StringInfoData option;
+
+	initStringInfo(&option);
+	appendStringInfoChar(&option, '{');
+	escape_json(&option, key);
+	appendStringInfo(&option, ": %s}", json);
+	enter_mark(&context, &callback);
+	mig_settings_check(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(option.data))),
+					   psprintf("migration \"%s\"", reader->migration->version));
+	error_context_stack = callback.previous;
 }
 
 static void
@@ -259,21 +319,7 @@ add_option(Reader *reader, const Mark *mark, const char *key, const char *json)
 					 mig_parse_errposition(reader->text, reader->what, mark->start)));
 	reader->keys = lappend(reader->keys, pstrdup(key));
 	reader->values = lappend(reader->values, pstrdup(json));
-}
-
-typedef struct MarkContext
-{
-	const Reader *reader;
-	const Mark *mark;
-} MarkContext;
-
-static void
-mark_context(void *arg)
-{
-	const MarkContext *context = arg;
-
-	errcontext("line %d of %s", mig_line_of(context->reader->text, context->mark->start),
-			   context->reader->what);
+	check_option(reader, mark, key, json);
 }
 
 /* A value that is written as JSON. */
@@ -284,10 +330,7 @@ json_value(const Reader *reader, const Mark *mark, const char *value)
 	ErrorContextCallback callback;
 	Jsonb	   *json;
 
-	callback.callback = mark_context;
-	callback.arg = &context;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
+	enter_mark(&context, &callback);
 	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(value)));
 	error_context_stack = callback.previous;
 	return json;
