@@ -87,6 +87,11 @@ append_batches(StringInfo buf, const MigBatches *batches)
 	escape_json(buf, batches->table);
 	appendStringInfoString(buf, ", \"whole\": ");
 	escape_json(buf, batches->whole);
+	if (batches->root)
+	{
+		appendStringInfoString(buf, ", \"root\": ");
+		escape_json(buf, batches->root);
+	}
 	if (batches->first)
 	{
 		appendStringInfoString(buf, ", \"first\": ");
@@ -262,9 +267,10 @@ step_of_row(MigQuery *query, uint64 row)
 		step->batches->first = mig_col_text(query, row, 26);
 		step->batches->single = mig_col_text(query, row, 27);
 		step->batches->keys = mig_col_texts(query, row, 28);
+		step->batches->root = mig_col_text(query, row, 29);
 	}
-	step->undo_late = mig_col_bool(query, row, 29);
-	step->locks = locks_of_row(query, row, 30);
+	step->undo_late = mig_col_bool(query, row, 30);
+	step->locks = locks_of_row(query, row, 31);
 	return step;
 }
 
@@ -280,7 +286,7 @@ mig_catalog_load_plan(const char *version, MigDirection direction)
 					" args->>'begin', (args->>'alone')::bool, (args->>'ends_aborted')::bool,"
 					" (args->>'undoes')::int, args->>'violates',"
 					" args->>'table', args->>'whole', args->>'first', args->>'single',"
-					" ARRAY(SELECT jsonb_array_elements_text(args->'keys')), (args->>'undo_late')::bool,"
+					" ARRAY(SELECT jsonb_array_elements_text(args->'keys')), args->>'root', (args->>'undo_late')::bool,"
 					" ARRAY(SELECT l->>0 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>1 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n),"
 					" ARRAY(SELECT l->>2 FROM jsonb_array_elements(locks) WITH ORDINALITY a(l, n) ORDER BY n)"

@@ -94,6 +94,7 @@ typedef struct MigBatches
 {
 	List	   *keys;			/* names of key columns (char *); NIL: by blocks */
 	char	   *table;			/* qualified */
+	char	   *root;			/* of the tree that the table has to belong to, qualified; or NULL */
 	char	   *first;			/* by key: the first batch, which has no lower end */
 	char	   *single;			/* by key: one row */
 	char	   *whole;			/* the statement as it was written */

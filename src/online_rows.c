@@ -3,19 +3,23 @@
  * online_rows.c
  *	  UPDATE and DELETE over a table that is not small, in batches.
  *
- * By key, a statement reaches each row once: for each value of the primary
- * key that existed when the end was read.  That is right whatever it does,
- * as long as it leaves the key alone and does not read the table that it
- * changes.
+ * By key, a statement reaches each row once: for each value of a unique key
+ * that existed when the end was read.  That is right as long as it leaves the
+ * key alone and is not entangled with itself: see online_rows_reads.c.
  *
- * By blocks, it may reach a row that it has changed already, since an update
- * moves the row behind the place where the scan is.  So this needs the proof
- * that the statement never finds a row again which it has dealt with: a row
- * that is deleted is gone; an update must make its own WHERE false.  Proof
- * obligation: WHERE and what SET assigns are immutable, and WHERE, with each
- * column that SET assigns replaced by what it is assigned, folds to false or
- * null.  Then the condition is false for the new row whatever the old one
- * held, and a pass may be repeated at will.
+ * By blocks, it may reach a row that it has changed already: this needs a
+ * proof, see online_rows_proof.c.
+ *
+ * A tree, by partition or inheritance, is gone through table by table, each
+ * with a step and a cursor of its own.  That is the same as the statement over
+ * the parent as long as no row moves from one table to another by its doing,
+ * and nothing that it says is the parent's alone: defaults, row policies,
+ * triggers for statements, rows as values.  A row that a client moves to
+ * another partition gets another value of the partition key: by key that is
+ * a delete and an insert.  By blocks, the statement runs as it was written in
+ * the end, for rows that were moved to a table that had been gone through.
+ *
+ * RETURNING has nobody to return rows to, and stays in each batch.
  *
  * Layer 1.
  *
@@ -23,254 +27,92 @@
  */
 #include "postgres.h"
 
+#include "access/attnum.h"
 #include "catalog/pg_class.h"
-#include "lib/stringinfo.h"
-#include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/clauses.h"
-#include "optimizer/optimizer.h"
-#include "parser/analyze.h"
-#include "parser/parse_coerce.h"
-#include "parser/parse_node.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/partition.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "nodes/bitmapset.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 
-#include "compat.h"
-#include "online_int.h"
+#include "online_rows.h"
 #include "relation.h"
-#include "scan.h"
 #include "sqlgen.h"
 
-/* --- what the statement does --- */
-
-typedef struct Parts
-{
-	RangeVar   *relation;
-	List	   *targets;		/* of ResTarget; NIL for DELETE */
-	Node	   *where;
-	bool		joins;			/* FROM, USING */
-	bool		with;
-	bool		returning;
-} Parts;
-
-static void
-take_apart(Node *node, Parts *parts)
-{
-	if (IsA(node, UpdateStmt))
-	{
-		UpdateStmt *update = (UpdateStmt *) node;
-
-		parts->relation = update->relation;
-		parts->targets = update->targetList;
-		parts->where = update->whereClause;
-		parts->joins = update->fromClause != NIL;
-		parts->with = update->withClause != NULL;
-		parts->returning = mig_has_returning(node);
-	}
-	else
-	{
-		DeleteStmt *delete = (DeleteStmt *) node;
-
-		parts->relation = delete->relation;
-		parts->where = delete->whereClause;
-		parts->joins = delete->usingClause != NIL;
-		parts->with = delete->withClause != NULL;
-		parts->returning = mig_has_returning(node);
-	}
-}
-
-typedef struct Search
-{
-	const RangeVar *relation;
-	bool		sublinks;
-	bool		itself;
-} Search;
+/* --- keys --- */
 
 static bool
-search_walker(Node *node, Search *search)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, SubLink))
-		search->sublinks = true;
-	if (IsA(node, RangeVar) && node != (Node *) search->relation &&
-		strcmp(((RangeVar *) node)->relname, search->relation->relname) == 0)
-		search->itself = true;
-	return raw_expression_tree_walker(node, search_walker, search);
-}
-
-static bool
-sets_column(const Parts *parts, const char *column)
+sets_column(const MigRows *rows, const char *column)
 {
 	ListCell   *lc;
 
-	foreach(lc, parts->targets)
+	foreach(lc, rows->targets)
 		if (strcmp(lfirst_node(ResTarget, lc)->name, column) == 0)
 			return true;
 	return false;
 }
 
-/* --- the proof for going by blocks --- */
-
-typedef struct Substitution
+List *
+mig_rows_key(const MigRows *rows, Oid relid, bool *sets_it)
 {
-	Oid			relid;
-	List	   *columns;		/* attribute numbers, of int */
-	List	   *values;			/* their new expressions */
-} Substitution;
-
-static Node *
-substitute_mutator(Node *node, Substitution *substitution)
-{
-	if (node == NULL)
-		return NULL;
-	if (IsA(node, Var) && ((Var *) node)->varlevelsup == 0)
-	{
-		ListCell   *lc;
-
-		foreach(lc, substitution->columns)
-			if (lfirst_int(lc) == ((Var *) node)->varattno)
-				return copyObject(list_nth(substitution->values, foreach_current_index(lc)));
-	}
-	return expression_tree_mutator(node, substitute_mutator, substitution);
-}
-
-/* SELECT what is assigned FROM the table WHERE ...: analyzed without a stronger lock than to read. */
-static Query *
-analyze_as_select(const Parts *parts)
-{
-	RawStmt    *raw = makeNode(RawStmt);
-	SelectStmt *select = makeNode(SelectStmt);
+	List	   *best = NIL;
 	ListCell   *lc;
 
-	foreach(lc, parts->targets)
+	*sets_it = false;
+	foreach(lc, mig_relation_keys(relid))
 	{
-		ResTarget  *target = copyObject(lfirst_node(ResTarget, lc));
+		List	   *key = lfirst(lc);
+		bool		sets = false;
+		ListCell   *lk;
 
-		target->name = NULL;
-		target->indirection = NIL;
-		select->targetList = lappend(select->targetList, target);
+		foreach(lk, key)
+			sets |= sets_column(rows, strVal(lfirst(lk)));
+		*sets_it |= sets;
+		if (!sets && (best == NIL || list_length(key) < list_length(best)))
+			best = key;
 	}
-	select->fromClause = list_make1(copyObject(parts->relation));
-	select->whereClause = copyObject(parts->where);
-	raw->stmt = (Node *) select;
-	return parse_analyze_fixedparams(raw, "", NULL, 0, NULL);
-}
-
-/* True only if the proof succeeds. */
-static bool
-makes_itself_false(const MigOnline *online, const Parts *parts)
-{
-	Substitution substitution = {0};
-	Query	   *query;
-	Node	   *folded;
-	ListCell   *lc;
-
-	if (parts->where == NULL || online->name->touched ||
-		!mig_relation_lock(online->name->relid, online->name->text))
-		return false;
-	foreach(lc, parts->targets)
-		if (lfirst_node(ResTarget, lc)->indirection != NIL ||
-			IsA(lfirst_node(ResTarget, lc)->val, SetToDefault) ||
-			IsA(lfirst_node(ResTarget, lc)->val, MultiAssignRef))
-			return false;
-	query = analyze_as_select(parts);
-	mig_relation_unlock(online->name->relid);
-	if (query->hasSubLinks || contain_mutable_functions((Node *) query->targetList) ||
-		contain_mutable_functions(query->jointree->quals))
-		return false;
-	foreach(lc, query->targetList)
-	{
-		AttrNumber	column = get_attnum(online->name->relid,
-										list_nth_node(ResTarget, parts->targets,
-													  foreach_current_index(lc))->name);
-		Node	   *value = (Node *) lfirst_node(TargetEntry, lc)->expr;
-
-		value = coerce_to_target_type(make_parsestate(NULL), value, exprType(value),
-									  get_atttype(online->name->relid, column), -1,
-									  COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
-		if (column == InvalidAttrNumber || value == NULL)
-			return false;
-		substitution.columns = lappend_int(substitution.columns, column);
-		substitution.values = lappend(substitution.values, value);
-	}
-	folded = eval_const_expressions(NULL, substitute_mutator(query->jointree->quals, &substitution));
-	return folded && IsA(folded, Const) &&
-		(((Const *) folded)->constisnull || !DatumGetBool(((Const *) folded)->constvalue));
-}
-
-/* --- the text of a batch --- */
-
-/* Offsets of WHERE, and of what follows it, outside of any parentheses; -1: none. */
-static int
-find_where(const char *text)
-{
-	MigScan		scan;
-	int			depth = 0;
-	int			where = -1;
-
-	mig_scan_begin(&scan, text);
-	while (mig_scan_next(&scan))
-	{
-		const char *token = mig_scan_text(&scan);
-
-		if (scan.length == 1 && (token[0] == '(' || token[0] == ')'))
-			depth += token[0] == '(' ? 1 : -1;
-		else if (depth == 0 && mig_scan_is(&scan, "WHERE"))
-			where = scan.start;
-	}
-	mig_scan_end(&scan);
-	return where;
-}
-
-static char *
-batch_text(const char *text, const char *range)
-{
-	int			where = find_where(text);
-
-	if (where < 0)
-		return psprintf("%s\nWHERE %s", text, range);
-	/* the line break ends a comment */
-	return psprintf("%.*sWHERE (%s\n) AND %s", where, text, text + where + strlen("WHERE"), range);
+	return best;
 }
 
 /* "(a.id, a.n)" or "a.id", under the alias that the statement uses. */
 static char *
-key_row(const Parts *parts, List *keys)
+key_row(const MigRows *rows, const List *keys)
 {
-	const char *alias = parts->relation->alias ? parts->relation->alias->aliasname :
-		parts->relation->relname;
+	const char *alias = rows->relation->alias ? rows->relation->alias->aliasname :
+		rows->relation->relname;
 	StringInfoData buf;
-	ListCell   *lc;
+	const ListCell *lc;
 
 	initStringInfo(&buf);
 	foreach(lc, keys)
 		appendStringInfo(&buf, "%s%s.%s", buf.len ? ", " : "", mig_sql_name(alias),
-						 mig_sql_name(lfirst(lc)));
+						 mig_sql_name(strVal(lfirst(lc))));
 	return list_length(keys) > 1 ? psprintf("(%s)", buf.data) : buf.data;
 }
 
 /* "($1, $2)" with the types of the columns. */
 static char *
-parameter_row(const MigOnline *online, List *keys, int first)
+parameter_row(Oid relid, const List *keys, int first)
 {
 	StringInfoData buf;
-	ListCell   *lc;
+	const ListCell *lc;
 
 	initStringInfo(&buf);
 	foreach(lc, keys)
-	{
-		AttrNumber	column = get_attnum(online->name->relid, lfirst(lc));
-
 		appendStringInfo(&buf, "%s$%d::%s", buf.len ? ", " : "", first + foreach_current_index(lc),
-						 mig_sql_column_type(online->name->relid, column));
-	}
+						 mig_sql_column_type(relid, get_attnum(relid, strVal(lfirst(lc)))));
 	return list_length(keys) > 1 ? psprintf("(%s)", buf.data) : buf.data;
 }
 
-/* --- the decision --- */
+/* --- parts --- */
 
-static List *
-whole(MigOnline *online, const char *reason)
+List *
+mig_rows_whole(MigOnline *online, const char *reason)
 {
 	List	   *parts = NIL;
 	MigPart    *part = mig_part(&parts, "%s", online->stmt->text);
@@ -281,74 +123,288 @@ whole(MigOnline *online, const char *reason)
 	return parts;
 }
 
-static List *
-batched(MigOnline *online, const Parts *apart, List *keys)
+static char *
+range_of(const MigRows *rows, Oid relid, const List *keys)
 {
-	List	   *parts = NIL;
-	MigPart    *part;
-	char	   *range;
+	const char *row;
 
 	if (keys == NIL)
 	{
-		const char *alias = mig_sql_name(apart->relation->alias ? apart->relation->alias->aliasname :
-										 apart->relation->relname);
+		const char *alias = mig_sql_name(rows->relation->alias ? rows->relation->alias->aliasname :
+										 rows->relation->relname);
 
-		range = psprintf("%s.ctid >= $1::tid AND %s.ctid < $2::tid", alias, alias);
+		return psprintf("%s.ctid >= $1::tid AND %s.ctid < $2::tid", alias, alias);
 	}
-	else
-		range = psprintf("%s > %s AND %s <= %s", key_row(apart, keys), parameter_row(online, keys, 1),
-						 key_row(apart, keys), parameter_row(online, keys, list_length(keys) + 1));
-	part = mig_part(&parts, "%s", batch_text(online->stmt->text, range));
+	row = key_row(rows, keys);
+	return psprintf("%s > %s AND %s <= %s", row, parameter_row(relid, keys, 1),
+					row, parameter_row(relid, keys, list_length(keys) + 1));
+}
+
+static MigBatches *
+batches_of(const MigRows *rows, const MigPlaces *places, Oid relid, const char *instead, const List *keys)
+{
+	MigBatches *batches = palloc0(sizeof(MigBatches));
+	const ListCell *lc;
+
+	batches->table = mig_relation_text(relid);
+	batches->whole = mig_rows_narrow(rows, places, instead, NULL);
+	if (instead)
+		batches->root = rows->online->name->text;
+	foreach(lc, keys)
+		batches->keys = lappend(batches->keys, strVal(lfirst(lc)));
+	if (keys == NIL)
+		return batches;
+	batches->single = mig_rows_narrow(rows, places, instead,
+									  psprintf("%s = %s", key_row(rows, keys), parameter_row(relid, keys, 1)));
+	batches->first = mig_rows_narrow(rows, places, instead,
+									 psprintf("%s <= %s", key_row(rows, keys), parameter_row(relid, keys, 1)));
+	return batches;
+}
+
+MigPart *
+mig_rows_batched(const MigRows *rows, const MigPlaces *places, List **parts,
+				 Oid relid, const char *instead, List *keys)
+{
+	char	   *command = mig_rows_narrow(rows, places, instead, range_of(rows, relid, keys));
+	MigPart    *part;
+
+	if (command == NULL)
+		return NULL;
+	part = mig_part(parts, "%s", command);
 	part->kind = MIG_STEP_BACKFILL;
 	part->phase = MIG_MIGRATE;
-	part->relation = online->name->text;
-	part->note = keys ? "in batches by key" : "in batches by ranges of blocks";
+	part->relation = mig_relation_text(relid);
+	mig_part_note(part, "%s", keys ? "in batches by key" : "in batches by ranges of blocks");
 	part->undo_given = true;
-	part->undo = online->effect->undo;
-	part->batches = palloc0(sizeof(MigBatches));
-	part->batches->table = online->name->text;
-	part->batches->whole = pstrdup(online->stmt->text);
-	part->batches->keys = keys;
-	if (keys == NIL)
-		return parts;
-	part->batches->single = batch_text(online->stmt->text,
-									   psprintf("%s = %s", key_row(apart, keys),
-												parameter_row(online, keys, 1)));
-	part->batches->first = batch_text(online->stmt->text,
-									  psprintf("%s <= %s", key_row(apart, keys),
-											   parameter_row(online, keys, 1)));
+	part->undo = rows->online->effect->undo;
+	part->batches = batches_of(rows, places, relid, instead, keys);
+	return part;
+}
+
+/* --- trees --- */
+
+/* Columns that decide in which partition a row is; an expression stands for all. */
+static bool
+moves_rows(const MigRows *rows, Oid relid)
+{
+	Relation	rel;
+	bool		moves = false;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return false;
+	if (!mig_relation_lock(relid, mig_relation_text(relid)))
+		return true;
+	rel = RelationIdGetRelation(relid);
+	if (RelationGetPartitionKey(rel)->partexprs != NIL)
+		moves = rows->targets != NIL;
+	else
+	{
+		ListCell   *lc;
+
+		foreach(lc, rows->targets)
+			moves |= has_partition_attrs(rel, bms_make_singleton(get_attnum(relid, lfirst_node(ResTarget, lc)->name) -
+																 FirstLowInvalidHeapAttributeNumber), NULL);
+	}
+	RelationClose(rel);
+	mig_relation_unlock(relid);
+	return moves;
+}
+
+static bool
+has_statement_triggers(Oid relid)
+{
+	Relation	rel;
+	TriggerDesc *triggers;
+	bool		result;
+
+	if (!mig_relation_lock(relid, mig_relation_text(relid)))
+		return false;
+	rel = RelationIdGetRelation(relid);
+	triggers = rel->trigdesc;
+	result = triggers && (triggers->trig_update_before_statement || triggers->trig_update_after_statement ||
+						  triggers->trig_delete_before_statement || triggers->trig_delete_after_statement);
+	RelationClose(rel);
+	mig_relation_unlock(relid);
+	return result;
+}
+
+static bool
+sets_default(const MigRows *rows)
+{
+	ListCell   *lc;
+
+	foreach(lc, rows->targets)
+		if (IsA(lfirst_node(ResTarget, lc)->val, SetToDefault))
+			return true;
+	return false;
+}
+
+/* Why a table of the tree cannot be gone through by itself; NULL: it can. */
+static const char *
+obstacle(const MigRows *rows, Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+	AclMode		needed = ACL_SELECT | (rows->delete ? ACL_DELETE : ACL_UPDATE);
+
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		return psprintf("%s is no plain table", mig_relation_text(relid));
+	if (mig_relation_has_row_security(relid))
+		return psprintf("%s has row security", mig_relation_text(relid));
+	if (moves_rows(rows, relid))
+		return "it may move rows to another partition";
+	if (has_statement_triggers(relid))
+		return psprintf("%s has triggers for statements", mig_relation_text(relid));
+	if (pg_class_aclmask(relid, GetUserId(), needed, ACLMASK_ALL) != needed)
+		return psprintf("rights on %s itself are lacking", mig_relation_text(relid));
+	return NULL;
+}
+
+static const char *
+tree_obstacle(const MigRows *rows, const MigReads *reads, const List *tree)
+{
+	const ListCell *lc;
+
+	if (reads->whole_row)
+		return "it speaks of rows of the parent as such";
+	if (sets_default(rows))
+		return "a default of the parent's is not that of the tables below it";
+	foreach(lc, tree)
+	{
+		const char *reason = obstacle(rows, lfirst_oid(lc));
+
+		if (reason)
+			return reason;
+	}
+	return NULL;
+}
+
+static List *
+whole_tree(const MigRows *rows, const MigPlaces *places, const List *tree, bool by_blocks)
+{
+	const RangeVar *rv = rows->relation;
+	List	   *parts = NIL;
+	const ListCell *lc;
+
+	foreach(lc, tree)
+	{
+		Oid			relid = lfirst_oid(lc);
+		bool		sets_it;
+		List	   *key = by_blocks ? NIL : mig_rows_key(rows, relid, &sets_it);
+		char	   *instead = psprintf("ONLY %s%s%s", mig_relation_text(relid), rv->alias ? "" : " AS ",
+									   rv->alias ? "" : mig_sql_name(rv->relname));
+
+		if (get_rel_relkind(relid) != RELKIND_RELATION)
+			continue;
+		if (!by_blocks && key == NIL)
+			return mig_rows_whole(rows->online, psprintf(sets_it ? "it sets the key of %s" : "%s has no unique key",
+														 mig_relation_text(relid)));
+		if (mig_rows_batched(rows, places, &parts, relid, instead, key) == NULL)
+			return mig_rows_whole(rows->online, "its text cannot be divided");
+	}
+	if (by_blocks && list_length(parts) > 1)
+	{
+		MigPart    *part = mig_part(&parts, "%s", rows->online->stmt->text);
+
+		part->phase = MIG_MIGRATE;
+		part->own_transaction = true;
+		part->note = pstrdup("for rows that have been moved meanwhile");
+	}
+	return parts;
+}
+
+/* --- the decision --- */
+
+static void
+take_apart(MigOnline *online, MigRows *rows)
+{
+	rows->online = online;
+	rows->source = online->name;
+	if (IsA(online->node, UpdateStmt))
+	{
+		UpdateStmt *update = (UpdateStmt *) online->node;
+
+		rows->update = true;
+		rows->relation = update->relation;
+		rows->targets = update->targetList;
+		rows->where = update->whereClause;
+		rows->joins = update->fromClause != NIL;
+		rows->with = update->withClause;
+	}
+	else
+	{
+		DeleteStmt *delete = (DeleteStmt *) online->node;
+
+		rows->delete = true;
+		rows->relation = delete->relation;
+		rows->where = delete->whereClause;
+		rows->joins = delete->usingClause != NIL;
+		rows->with = delete->withClause;
+	}
+	rows->target = rows->relation;
+}
+
+static bool
+has_rules(Oid relid)
+{
+	Relation	rel;
+	bool		result;
+
+	if (!mig_relation_lock(relid, mig_relation_text(relid)))
+		return false;
+	rel = RelationIdGetRelation(relid);
+	result = rel->rd_rules != NULL;
+	RelationClose(rel);
+	mig_relation_unlock(relid);
+	return result;
+}
+
+static List *
+one_table(const MigRows *rows, const MigPlaces *places, bool by_blocks)
+{
+	MigOnline  *online = rows->online;
+	bool		sets_it = false;
+	List	   *key = by_blocks ? NIL : mig_rows_key(rows, online->name->relid, &sets_it);
+	List	   *parts = NIL;
+
+	if (!by_blocks && key == NIL)
+		return mig_rows_whole(online, sets_it ? "it sets the key" : "the table has no unique key");
+	if (mig_rows_batched(rows, places, &parts, online->name->relid, NULL, key) == NULL)
+		return mig_rows_whole(online, "its text cannot be divided");
 	return parts;
 }
 
 List *
 mig_online_rows(MigOnline *online)
 {
-	Parts		parts = {0};
-	Search		search = {0};
-	List	   *keys = NIL;
-	ListCell   *lc;
+	MigRows		rows = {0};
+	MigReads	reads;
+	MigPlaces	places;
+	List	   *tree;
+	const char *reason;
+	bool		by_blocks;
 
+	take_apart(online, &rows);
+	online->only = !rows.relation->inh;
 	if (mig_online_is_small(online))
 		return NIL;
-	take_apart(online->node, &parts);
-	search.relation = parts.relation;
-	(void) raw_expression_tree_walker(online->node, search_walker, &search);
-	if (parts.with || parts.returning)
-		return whole(online, "WITH and RETURNING see all of it at once");
-	if (online->name->relkind != RELKIND_RELATION)
-		return whole(online, "it is not about a plain table");
-	if (search.itself)
-		return whole(online, "it reads the table that it changes");
-	if (!parts.joins && !search.sublinks &&
-		(IsA(online->node, DeleteStmt) || makes_itself_false(online, &parts)))
-		return batched(online, &parts, NIL);
+	if (online->name->relkind != RELKIND_RELATION && online->name->relkind != RELKIND_PARTITIONED_TABLE)
+		return mig_rows_whole(online, "it is not about a plain table");
+	if (has_rules(online->name->relid))
+		return mig_rows_whole(online, "a rule of the table says what it does");
+	mig_rows_read(&rows, &reads);
+	if ((reason = mig_rows_entangled(&rows, &reads)) != NULL)
+		return mig_rows_whole(online, reason);
+	if ((reason = mig_rows_read_again(&rows, &reads)) != NULL)
+		return mig_rows_whole(online, psprintf("each batch would read all of %s, for want of an index", reason));
+	if (!mig_rows_cut(&rows, &places))
+		return mig_rows_whole(online, "its text cannot be divided");
 
-	foreach(lc, mig_relation_primary_key(online->name->relid))
-		keys = lappend(keys, strVal(lfirst(lc)));
-	if (keys == NIL)
-		return whole(online, "the table has no primary key");
-	foreach(lc, keys)
-		if (sets_column(&parts, lfirst(lc)))
-			return whole(online, "it sets the key");
-	return batched(online, &parts, keys);
+	by_blocks = mig_rows_finish_themselves(&rows, &reads);
+	tree = online->only ? NIL : mig_relation_children(online->name->relid);
+	if (tree == NIL)
+		return one_table(&rows, &places, by_blocks);
+	tree = lcons_oid(online->name->relid, tree);
+	if ((reason = tree_obstacle(&rows, &reads, tree)) != NULL)
+		return mig_rows_whole(online, reason);
+	return whole_tree(&rows, &places, tree, by_blocks);
 }

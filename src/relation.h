@@ -83,6 +83,13 @@ extern bool mig_relation_is_not_null(Oid relid, AttrNumber column);
 /* Names of the columns of the primary key, in its order: list of String; NIL: it has none. */
 extern List *mig_relation_primary_key(Oid relid);
 
+/*
+ * Keys to go through a table by (list of List of String): the columns of each
+ * unique index that is valid, without WHERE or expressions, over columns that are
+ * NOT NULL, in the order that their types have by default.
+ */
+extern List *mig_relation_keys(Oid relid);
+
 extern Oid	mig_relation_owner(Oid relid);
 
 /* Names of an index's key columns, in its order (list of String); NIL if one is an expression. */

@@ -13,8 +13,10 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_index.h"
+#include "commands/defrem.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -159,4 +161,60 @@ mig_relation_primary_key(Oid relid)
 	if (rel)
 		relation_close(rel, NoLock);
 	return mig_relation_index_columns(index);
+}
+
+/* Are its columns in the order that "ORDER BY column" has? */
+static bool
+has_usual_order(Oid indexid, Form_pg_index index)
+{
+	Relation	rel = try_relation_open(indexid, NoLock);
+	bool		usual = rel != NULL && rel->rd_rel->relam == BTREE_AM_OID;
+
+	for (int i = 0; usual && i < index->indnkeyatts; i++)
+	{
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+		Oid			opclass;
+
+		get_atttypetypmodcoll(index->indrelid, index->indkey.values[i], &type, &typmod, &collation);
+		opclass = GetDefaultOpClass(type, BTREE_AM_OID);
+		usual = collation == rel->rd_indcollation[i] && OidIsValid(opclass) &&
+			get_opclass_family(opclass) == rel->rd_opfamily[i];
+	}
+	if (rel)
+		relation_close(rel, NoLock);
+	return usual;
+}
+
+static bool
+is_key_to_go_by(Oid indexid)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+	Form_pg_index index;
+	bool		usable;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	usable = index->indisunique && index->indisvalid &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+		heap_attisnull(tuple, Anum_pg_index_indexprs, NULL);
+	for (int i = 0; usable && i < index->indnkeyatts; i++)
+		usable = mig_relation_is_not_null(index->indrelid, index->indkey.values[i]);
+	usable = usable && has_usual_order(indexid, index);
+	ReleaseSysCache(tuple);
+	return usable;
+}
+
+List *
+mig_relation_keys(Oid relid)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_indexes(relid))
+		if (is_key_to_go_by(lfirst_oid(lc)))
+			keys = lappend(keys, mig_relation_index_columns(lfirst_oid(lc)));
+	return keys;
 }

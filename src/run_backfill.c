@@ -335,6 +335,7 @@ begin_batch(Backfill *b)
 	(void) set_config_option("lock_timeout", psprintf("%d", ROW_LOCK_TIMEOUT_MS), PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	PushActiveSnapshot(GetTransactionSnapshot());
+	mig_run_check_tree(b->batches);
 	SPI_connect();
 }
 

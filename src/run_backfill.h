@@ -20,4 +20,11 @@
  */
 extern uint64 mig_backfill(MigRun *run, const MigStep *step);
 
+/*
+ * run_tree.c, in a transaction: 55000 if the table does not belong to the tree
+ * any more that the statement was about.  It cannot leave it before the
+ * transaction ends.
+ */
+extern void mig_run_check_tree(const MigBatches *batches);
+
 #endif							/* MIGRATE_RUN_BACKFILL_H */
