@@ -359,6 +359,19 @@ mig_not_null_name(Oid relid, AttrNumber column)
 #define MIG_HAS_PARTITIONED_FK_NOT_VALID false
 #endif
 
+/* Its constraint; 18: it has one */
+static inline Oid
+mig_not_null_constraint(Oid relid, AttrNumber column)
+{
+#if PG_VERSION_NUM >= 180000
+	HeapTuple	tuple = findNotNullConstraintAttnum(relid, column);
+
+	return HeapTupleIsValid(tuple) ? ((Form_pg_constraint) GETSTRUCT(tuple))->oid : InvalidOid;
+#else
+	return InvalidOid;
+#endif
+}
+
 /* 18: temporal keys (commit fc0438b4e805) */
 static inline bool
 mig_constraint_without_overlaps(const Constraint *con)

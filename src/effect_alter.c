@@ -36,6 +36,16 @@ typedef struct Column
 
 /* --- undo --- */
 
+static void
+take_back(MigAlter *alter, char *text, bool whole)
+{
+	MigTakeBack *part = palloc(sizeof(MigTakeBack));
+
+	part->text = text;
+	part->whole = whole;
+	alter->undo = lcons(part, alter->undo);
+}
+
 void
 mig_alter_undo(MigAlter *alter, const char *format,...)
 {
@@ -54,7 +64,27 @@ mig_alter_undo(MigAlter *alter, const char *format,...)
 			break;
 		enlargeStringInfo(&buf, needed);
 	}
-	alter->undo = lcons(buf.data, alter->undo);
+	take_back(alter, buf.data, false);
+}
+
+void
+mig_alter_undo_statement(MigAlter *alter, char *statement)
+{
+	take_back(alter, statement, true);
+}
+
+void
+mig_alter_irreversible(MigAlter *alter, const char *why)
+{
+	alter->irreversible = true;
+	if (alter->why == NULL)
+		alter->why = why;
+}
+
+void
+mig_alter_undo_later(MigAlter *alter)
+{
+	alter->later = true;
 }
 
 static const char *
@@ -85,25 +115,21 @@ compose_undo(MigAlter *alter)
 	bool		open = false;
 	ListCell   *lc;
 
-	if (alter->irreversible)
-		return NULL;
 	initStringInfo(&buf);
 	foreach(lc, alter->undo)
 	{
-		char	   *part = lfirst(lc);
+		MigTakeBack *part = lfirst(lc);
 
-		if (strncmp(part, "ALTER TABLE ", strlen("ALTER TABLE ")) == 0)
-		{
-			appendStringInfo(&buf, "%s%s", buf.len > 0 ? "; " : "", part);
-			open = false;
-			continue;
-		}
-		if (open)
-			appendStringInfo(&buf, ", %s", part);
+		if (part->whole)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? "; " : "", part->text);
+		else if (open)
+			appendStringInfo(&buf, ", %s", part->text);
 		else
-			appendStringInfo(&buf, "%sALTER %s IF EXISTS %s %s", buf.len > 0 ? "; " : "",
-							 object_word(alter->stmt->objtype), alter->name->text, part);
-		open = true;
+			appendStringInfo(&buf, "%sALTER %s IF EXISTS %s%s %s", buf.len > 0 ? "; " : "",
+							 object_word(alter->stmt->objtype),
+							 alter->stmt->relation->inh || alter->stmt->objtype != OBJECT_TABLE ? "" : "ONLY ",
+							 alter->name->text, part->text);
+		open = !part->whole;
 	}
 	return buf.data;
 }
@@ -181,7 +207,7 @@ judge_add_column(MigAlter *alter, AlterTableCmd *cmd)
 		mig_effect_references(alter->work, alter->name, lfirst_node(Constraint, lc));
 	mig_effect_makes_object(alter->work, "column", column_key(alter, def->colname));
 	if (cmd->missing_ok && alter->name->touched && !alter->name->created)
-		alter->irreversible = true; /* who knows whether it was there */
+		mig_alter_undo_later(alter);	/* who knows whether it was there */
 	else
 		mig_alter_undo(alter, "DROP COLUMN IF EXISTS %s", mig_sql_name(def->colname));
 }
@@ -200,7 +226,7 @@ judge_drop_column(MigAlter *alter, AlterTableCmd *cmd)
 		return;
 	}
 	mig_effect_breaks(alter->work, alter->name->relname);
-	alter->irreversible = true;
+	mig_alter_irreversible(alter, "its values are gone");
 	if (!OidIsValid(alter->name->relid))
 		return;
 	foreach(lc, mig_relation_constraints_on(alter->name->relid,
@@ -218,9 +244,10 @@ judge_default(MigAlter *alter, AlterTableCmd *cmd)
 		return;
 	if (!column.exists)
 	{
-		alter->irreversible = true;
+		mig_alter_undo_later(alter);
 		return;
 	}
+	alter->work->effect->undo_read = true;
 	before = mig_undo_default(alter->name->relid, column.number);
 	if (before)
 		mig_alter_undo(alter, "ALTER COLUMN %s SET DEFAULT %s", mig_sql_name(cmd->name), before);
@@ -237,20 +264,16 @@ judge_not_null(MigAlter *alter, AlterTableCmd *cmd, bool set)
 		return;
 	if (!column.exists)
 	{
-		alter->irreversible = true;
+		mig_alter_undo_later(alter);
 		return;
 	}
+	alter->work->effect->undo_read = true;
 	if (set == column.not_null)
 		return;
-	mig_alter_undo(alter, "ALTER COLUMN %s %s NOT NULL", mig_sql_name(cmd->name), set ? "DROP" : "SET");
-}
-
-static void
-judge_type(MigAlter *alter, AlterTableCmd *cmd)
-{
-	Column		column = column_require(alter, cmd->name);
-
-	alter->irreversible |= !column.made;
+	if (set)
+		mig_alter_undo(alter, "ALTER COLUMN %s DROP NOT NULL", mig_sql_name(cmd->name));
+	else
+		mig_alter_not_null_again(alter, cmd->name, column.number);
 }
 
 static void
@@ -262,33 +285,15 @@ judge_other_column(MigAlter *alter, AlterTableCmd *cmd)
 		column = column_require(alter, cmd->name);
 	else if (cmd->name)
 		column = column_find(alter, cmd->name);
+	if (column.made)
+		return;
 	if (cmd->subtype == AT_AddIdentity)
 		mig_alter_undo(alter, "ALTER COLUMN %s DROP IDENTITY IF EXISTS", mig_sql_name(cmd->name));
 	else
-		alter->irreversible |= !column.made;
+		mig_alter_restore_column(alter, cmd);
 }
 
 /* --- the rest --- */
-
-static void
-judge_row_security(MigAlter *alter, AlterTableCmd *cmd)
-{
-	switch (cmd->subtype)
-	{
-		case AT_EnableRowSecurity:
-			mig_alter_undo(alter, "DISABLE ROW LEVEL SECURITY");
-			break;
-		case AT_DisableRowSecurity:
-			mig_alter_undo(alter, "ENABLE ROW LEVEL SECURITY");
-			break;
-		case AT_ForceRowSecurity:
-			mig_alter_undo(alter, "NO FORCE ROW LEVEL SECURITY");
-			break;
-		default:
-			mig_alter_undo(alter, "FORCE ROW LEVEL SECURITY");
-			break;
-	}
-}
 
 static void
 judge_owner(MigAlter *alter)
@@ -304,7 +309,8 @@ judge_owner(MigAlter *alter)
 	if (owner)
 		mig_alter_undo(alter, "OWNER TO %s", mig_sql_name(owner));
 	else
-		alter->irreversible = true;
+		mig_alter_undo_later(alter);
+	alter->work->effect->undo_read = true;
 }
 
 static void
@@ -314,7 +320,9 @@ judge_logged(MigAlter *alter, AlterTableCmd *cmd)
 	char		persistence = OidIsValid(alter->name->relid) ?
 		get_rel_persistence(alter->name->relid) : 0;
 
-	if (persistence == (logged ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED))
+	if (persistence == 0)
+		mig_alter_undo_later(alter);
+	if (persistence == 0 || persistence == (logged ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED))
 		return;
 	mig_alter_undo(alter, "SET %s", logged ? "UNLOGGED" : "LOGGED");
 }
@@ -338,8 +346,6 @@ judge_cmd(MigAlter *alter, AlterTableCmd *cmd)
 			judge_not_null(alter, cmd, cmd->subtype == AT_SetNotNull);
 			break;
 		case AT_AlterColumnType:
-			judge_type(alter, cmd);
-			break;
 		case AT_DropExpression:
 		case AT_SetStatistics:
 		case AT_SetOptions:
@@ -369,12 +375,6 @@ judge_cmd(MigAlter *alter, AlterTableCmd *cmd)
 		case AT_DropInherit:
 			mig_alter_inherit(alter, cmd);
 			break;
-		case AT_EnableRowSecurity:
-		case AT_DisableRowSecurity:
-		case AT_ForceRowSecurity:
-		case AT_NoForceRowSecurity:
-			judge_row_security(alter, cmd);
-			break;
 		case AT_ChangeOwner:
 			judge_owner(alter);
 			break;
@@ -386,9 +386,21 @@ judge_cmd(MigAlter *alter, AlterTableCmd *cmd)
 			if (mig_is_set_expression(cmd))
 				judge_other_column(alter, cmd);
 			else
-				alter->irreversible = true;
+				mig_alter_restore_table(alter, cmd);
 			break;
 	}
+}
+
+static List *
+dropped_constraints(const AlterTableStmt *stmt)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_DropConstraint)
+			names = lappend(names, lfirst_node(AlterTableCmd, lc)->name);
+	return names;
 }
 
 static bool
@@ -397,6 +409,38 @@ detaches_concurrently(const AlterTableStmt *stmt)
 	AlterTableCmd *cmd = linitial_node(AlterTableCmd, stmt->cmds);
 
 	return cmd->subtype == AT_DetachPartition && castNode(PartitionCmd, cmd->def)->concurrent;
+}
+
+/* ALTER TYPE ... ADD, DROP, ALTER ATTRIBUTE */
+static void
+alter_type(MigWork *work, AlterTableStmt *stmt)
+{
+	char	   *name = mig_overlay_target(work->overlay, stmt->relation->schemaname,
+										  stmt->relation->relname, false)->text;
+	ListCell   *lc;
+
+	mig_effect_changes_object(work, "type", name);
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_AddColumn)
+			mig_effect_undo(work, list_make1(psprintf("ALTER TYPE %s DROP ATTRIBUTE IF EXISTS %s", name,
+													  mig_sql_name(castNode(ColumnDef, cmd->def)->colname))), NULL);
+		else
+			mig_effect_irreversible(work, "values of the type may be stored");
+	}
+}
+
+static void
+settle(MigAlter *alter)
+{
+	if (alter->irreversible)
+		mig_effect_irreversible(alter->work, alter->why);
+	else if (alter->later)
+		mig_effect_undo_later(alter->work);
+	else
+		alter->work->effect->undo = compose_undo(alter);
 }
 
 void
@@ -408,9 +452,7 @@ mig_effect_alter_table(MigWork *work, Node *node)
 
 	if (stmt->objtype == OBJECT_TYPE)
 	{
-		mig_effect_changes_object(work, "type",
-								  mig_overlay_target(work->overlay, stmt->relation->schemaname,
-													 stmt->relation->relname, false)->text);
+		alter_type(work, stmt);
 		return;
 	}
 	alter.name = mig_effect_name(work, stmt->relation, stmt->missing_ok);
@@ -423,11 +465,14 @@ mig_effect_alter_table(MigWork *work, Node *node)
 		mig_effect_note(work, "%s does not exist", alter.name->text);
 		return;
 	}
+	alter.naming.overlay = work->overlay;
+	alter.naming.table = alter.name;
+	alter.naming.dropped = dropped_constraints(stmt);
 	alter.mode = AlterTableGetLockLevel(stmt->cmds);
 	mig_effect_about(work, alter.name, alter.mode);
 	foreach(lc, stmt->cmds)
 		judge_cmd(&alter, lfirst_node(AlterTableCmd, lc));
 	mig_effect_alter_work(work, stmt, alter.name, alter.mode);
 	mig_effect_change(work, MIG_ALTERS, alter.name);
-	work->effect->undo = compose_undo(&alter);
+	settle(&alter);
 }

@@ -11,6 +11,14 @@
 #define MIGRATE_EFFECT_ALTER_H
 
 #include "effect_int.h"
+#include "naming.h"
+
+/* What takes back a subcommand: one itself, or a whole statement. */
+typedef struct MigTakeBack
+{
+	char	   *text;
+	bool		whole;
+} MigTakeBack;
 
 typedef struct MigAlter
 {
@@ -18,13 +26,22 @@ typedef struct MigAlter
 	AlterTableStmt *stmt;
 	MigName    *name;
 	LOCKMODE	mode;			/* on the table */
-	List	   *undo;			/* of char *, last one first: subcommands, or whole statements that begin with ALTER TABLE */
+	MigNaming	naming;			/* of what it adds without a name */
+	List	   *undo;			/* of MigTakeBack, last one first */
+	bool		later;			/* the undo can only be read when the statement runs */
 	bool		irreversible;
+	const char *why;			/* or NULL */
 } MigAlter;
 
-
-/* A subcommand that takes back one. */
+/* A subcommand that takes back one; a statement; no way back at all (why: half a sentence, or NULL). */
 extern void mig_alter_undo(MigAlter *alter, const char *format,...) pg_attribute_printf(2, 3);
+extern void mig_alter_undo_statement(MigAlter *alter, char *statement);
+extern void mig_alter_irreversible(MigAlter *alter, const char *why);
+extern void mig_alter_undo_later(MigAlter *alter);
+
+/* What a column, or the table, is like now: effect_alter_undo.c. */
+extern void mig_alter_restore_column(MigAlter *alter, AlterTableCmd *cmd);
+extern void mig_alter_restore_table(MigAlter *alter, AlterTableCmd *cmd);
 
 /* Subcommands on constraints, partitions and parents: effect_alter_parts.c. */
 extern void mig_alter_add_constraint(MigAlter *alter, AlterTableCmd *cmd);
@@ -35,5 +52,8 @@ extern void mig_alter_drops_constraint(MigAlter *alter, const char *conname);
 extern void mig_alter_attach(MigAlter *alter, AlterTableCmd *cmd);
 extern void mig_alter_detach(MigAlter *alter, AlterTableCmd *cmd);
 extern void mig_alter_inherit(MigAlter *alter, AlterTableCmd *cmd);
+
+/* NOT NULL of a column: what it was before. */
+extern void mig_alter_not_null_again(MigAlter *alter, const char *colname, AttrNumber column);
 
 #endif							/* MIGRATE_EFFECT_ALTER_H */

@@ -9,21 +9,57 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "effect_alter.h"
 #include "relation.h"
 #include "sqlgen.h"
 #include "undo.h"
+#include "undo_int.h"
 
-static void
-undo_by_statement(MigAlter *alter, char *statement)
+static List *
+ask(const char *query, Oid oid)
 {
-	if (statement == NULL)
-		alter->irreversible = true;
+	MigReading	reading;
+	List	   *rows;
+
+	mig_reading_begin(&reading, InvalidOid, InvalidOid);
+	rows = mig_undo_select(query, oid);
+	mig_reading_end(&reading);
+	return rows;
+}
+
+/* --- NOT NULL --- */
+
+void
+mig_alter_not_null_again(MigAlter *alter, const char *colname, AttrNumber column)
+{
+	Oid			conoid = mig_not_null_constraint(alter->name->relid, column);
+
+	if (OidIsValid(conoid))
+		mig_alter_undo_statement(alter, mig_undo_constraint(alter->name->relid, conoid));
 	else
-		alter->undo = lcons(statement, alter->undo);
+		mig_alter_undo(alter, "ALTER COLUMN %s SET NOT NULL", mig_sql_name(colname));
+}
+
+/* A primary key makes its columns NOT NULL, and leaves them so. */
+static void
+lift_not_null(MigAlter *alter, const char *colname)
+{
+	AttrNumber	column = mig_relation_column(alter->name->relid, colname);
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(alter->name->relid), Int16GetDatum(column));
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	if (!((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull)
+		mig_alter_undo(alter, "ALTER COLUMN %s DROP NOT NULL", mig_sql_name(colname));
+	ReleaseSysCache(tuple);
 }
 
 /* --- constraints --- */
@@ -34,23 +70,98 @@ constraint_key(const MigAlter *alter, const char *conname)
 	return psprintf("%s.%s", alter->name->text, mig_sql_name(conname));
 }
 
+/* The columns that a new primary key has: written, or those of its index. */
+static void
+lift_not_nulls(MigAlter *alter, const Constraint *con, Oid index)
+{
+	ListCell   *lc;
+
+	alter->work->effect->undo_read = true;
+	foreach(lc, con->keys)
+		lift_not_null(alter, strVal(lfirst(lc)));
+	if (OidIsValid(index))
+		foreach(lc, ask("SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid"
+						" WHERE indexrelid = $1 AND attnum = ANY ((indkey::int2[])[0:indnkeyatts - 1])", index))
+			lift_not_null(alter, lfirst(lc));
+}
+
+/* The index was there before, and would go with the constraint. */
+static void
+bring_index_back(MigAlter *alter, Oid index)
+{
+	ObjectAddress address = {RelationRelationId, index, 0};
+	const char *why = NULL;
+	List	   *sql = mig_undo_drop(&address, false, false, &why);
+
+	if (why)
+		mig_alter_irreversible(alter, why);
+	for (int i = list_length(sql) - 1; i >= 0; i--)
+		mig_alter_undo_statement(alter, list_nth(sql, i));
+}
+
+static void
+undo_constraint(MigAlter *alter, const Constraint *con, const char *conname)
+{
+	MigName    *index = con->indexname ?
+		mig_overlay_find(alter->work->overlay, alter->name->nspname, con->indexname) : NULL;
+	bool		made = index && mig_overlay_made(alter->work->overlay, psprintf("relation %s", index->text));
+
+	if (index && !OidIsValid(index->relid) && (!made || con->contype == CONSTR_PRIMARY))
+	{
+		mig_alter_undo_later(alter);
+		return;
+	}
+	if (index && !made)
+		bring_index_back(alter, index->relid);
+	if (con->contype == CONSTR_PRIMARY && OidIsValid(alter->name->relid))
+		lift_not_nulls(alter, con, index ? index->relid : InvalidOid);
+	/* a name that is foretold had better be there */
+	mig_alter_undo(alter, "DROP CONSTRAINT %s%s", con->conname ? "IF EXISTS " : "", mig_sql_name(conname));
+	alter->work->effect->undo_read |= con->conname == NULL;
+}
+
 void
 mig_alter_add_constraint(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Constraint *con = castNode(Constraint, cmd->def);
+	char	   *conname = mig_naming_constraint(&alter->naming, con);
 
 	mig_effect_references(alter->work, alter->name, con);
 	mig_effect_makes_constraint(alter->work, alter->name, con);
-	if (con->conname == NULL)
+	if (conname == NULL)
 	{
-		alter->irreversible = true;
+		mig_alter_irreversible(alter, NULL);
 		return;
 	}
-	mig_effect_makes_object(alter->work, "constraint", constraint_key(alter, con->conname));
-	if (con->indexname && mig_overlay_find(alter->work->overlay, alter->name->nspname, con->indexname)->relid != InvalidOid)
-		alter->irreversible = true; /* the index was there before, and would go with it */
-	else
-		mig_alter_undo(alter, "DROP CONSTRAINT IF EXISTS %s", mig_sql_name(con->conname));
+	if (con->conname)
+		mig_effect_makes_object(alter->work, "constraint", constraint_key(alter, con->conname));
+	undo_constraint(alter, con, conname);
+}
+
+/* Foreign keys that go with a key that they refer to; anything else that goes is not brought back. */
+static void
+bring_references_back(MigAlter *alter, const MigConstraint *con)
+{
+	List	   *others = ask("SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend WHERE deptype = 'n'"
+							 " AND refclassid = 'pg_constraint'::regclass AND refobjid = $1 LIMIT 1", con->oid);
+	ListCell   *lc;
+
+	if (others != NIL)
+		mig_alter_irreversible(alter, psprintf("CASCADE drops %s as well", (char *) linitial(others)));
+	foreach(lc, ask("SELECT oid FROM pg_constraint WHERE contype = 'f' AND conindid = $1 AND conparentid = 0"
+					" ORDER BY oid DESC", con->index))
+		mig_alter_undo_statement(alter, mig_undo_constraint(mig_relation_of_constraint(atooid(lfirst(lc))),
+															atooid(lfirst(lc))));
+}
+
+/* Marks and comments that go with a constraint. */
+static void
+bring_marks_back(MigAlter *alter, const MigConstraint *con)
+{
+	List	   *sql = mig_undo_constraint_marks(con->oid);
+
+	for (int i = list_length(sql) - 1; i >= 0; i--)
+		mig_alter_undo_statement(alter, list_nth(sql, i));
 }
 
 void
@@ -72,13 +183,19 @@ mig_alter_drop_constraint(MigAlter *alter, AlterTableCmd *cmd)
 	if (!OidIsValid(alter->name->relid) ||
 		!mig_relation_constraint(alter->name->relid, cmd->name, &con))
 	{
-		if (!cmd->missing_ok)
-			alter->irreversible = true;
+		if (!cmd->missing_ok || alter->name->touched || mig_overlay_opaque(alter->work->overlay))
+			mig_alter_undo_later(alter);
 		return;
 	}
+	alter->work->effect->undo_read = true;
 	if (con.contype == CONSTRAINT_UNIQUE || con.contype == CONSTRAINT_PRIMARY)
+	{
 		mig_effect_breaks(alter->work, alter->name->relname);
-	undo_by_statement(alter, mig_undo_constraint(alter->name->relid, con.oid));
+		if (cmd->behavior == DROP_CASCADE)
+			bring_references_back(alter, &con);
+	}
+	bring_marks_back(alter, &con);
+	mig_alter_undo_statement(alter, mig_undo_constraint(alter->name->relid, con.oid));
 }
 
 /* --- partitions and parents --- */
@@ -91,7 +208,7 @@ mig_alter_attach(MigAlter *alter, AlterTableCmd *cmd)
 
 	if (alter->stmt->objtype == OBJECT_INDEX)
 	{
-		alter->irreversible = true;
+		mig_alter_irreversible(alter, "an index cannot be detached");
 		return;
 	}
 	mig_alter_undo(alter, "DETACH PARTITION %s", other->text);
@@ -112,7 +229,8 @@ mig_alter_detach(MigAlter *alter, AlterTableCmd *cmd)
 	if (bound)
 		mig_alter_undo(alter, "ATTACH PARTITION %s %s", other->text, bound);
 	else
-		alter->irreversible = true;
+		mig_alter_undo_later(alter);
+	alter->work->effect->undo_read = true;
 }
 
 void

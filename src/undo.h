@@ -51,6 +51,9 @@ extern char *mig_undo_function(Oid procid);
 extern List *mig_undo_drop(const ObjectAddress *address, bool cascade, bool concurrently,
 						   const char **why);
 
+/* The comment of a constraint of a table, and the marks of its index: what goes with it. */
+extern List *mig_undo_constraint_marks(Oid conoid);
+
 /* Owner, privileges and comments alone.  Between mig_reading_begin() and mig_reading_end(). */
 extern List *mig_undo_extras(const ObjectAddress *address, const char **why);
 

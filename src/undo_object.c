@@ -357,6 +357,27 @@ mig_undo_extras(const ObjectAddress *address, const char **why)
 	return list_concat(sql, all_comments(address));
 }
 
+List *
+mig_undo_constraint_marks(Oid conoid)
+{
+	ObjectAddress address = {ConstraintRelationId, conoid, 0};
+	Oid			index = get_constraint_index(conoid);
+	MigReading	reading;
+	List	   *sql;
+
+	mig_reading_begin(&reading, InvalidOid, InvalidOid);
+	sql = all_comments(&address);
+	/* that of a foreign key is another's */
+	if (OidIsValid(index) && get_index_constraint(index) == conoid)
+	{
+		address.classId = RelationRelationId;
+		address.objectId = index;
+		sql = list_concat(list_concat(select_all(index_marks, index), all_comments(&address)), sql);
+	}
+	mig_reading_end(&reading);
+	return sql;
+}
+
 /* --- by kind --- */
 
 static List *
