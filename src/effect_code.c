@@ -28,7 +28,6 @@
 #include "effect_int.h"
 #include "scan.h"
 #include "sqlgen.h"
-#include "undo.h"
 
 /* A CALL inside a procedure inside a procedure ...: as deep as this is looked */
 #define MAX_CALL_DEPTH 5
@@ -291,15 +290,15 @@ mig_effect_function(MigWork *work, Node *node)
 {
 	CreateFunctionStmt *stmt = castNode(CreateFunctionStmt, node);
 	char	   *name = mig_effect_object_name(work, stmt->funcname);
-	char	   *key = psprintf("function %s", name);
 	Oid			before = InvalidOid;
 
-	if (stmt->replace && !mig_overlay_made(work->overlay, key))
+	if (stmt->replace)
 		before = find_function(stmt, mig_overlay_schema_oid(work->overlay,
 															list_length(stmt->funcname) > 1 ? strVal(linitial(stmt->funcname)) : NULL));
+	/* several can have this name: only the arguments tell which is replaced */
+	work->effect->undo_read = stmt->replace;
 	if (OidIsValid(before))
-		work->effect->undo = get_func_prokind(before) == PROKIND_AGGREGATE ? NULL :
-			mig_undo_function(before);
+		mig_effect_undo_replaced(work, ProcedureRelationId, before);
 	else
 	{
 		work->effect->undo = psprintf("DROP %s IF EXISTS %s(%s)",

@@ -10,13 +10,18 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "rewrite/rewriteSupport.h"
 #include "utils/acl.h"
 
 #include "effect_int.h"
 #include "relation.h"
 #include "sqlgen.h"
+#include "undo.h"
 
 /* --- views --- */
 
@@ -28,11 +33,18 @@ mig_effect_create_view(MigWork *work, Node *node)
 	MigEffect  *effect = work->effect;
 
 	if (name->known && stmt->replace)
+	{
 		mig_effect_about(work, name, AccessExclusiveLock);
+		if (OidIsValid(name->relid))
+			mig_effect_undo_replaced(work, RelationRelationId, name->relid);
+		else
+			mig_effect_undo_later(work);
+	}
 	else
 	{
 		effect->relation = name->text;
 		effect->undo = psprintf("DROP VIEW IF EXISTS %s", name->text);
+		effect->undo_read = stmt->replace && !name->created;
 	}
 	work->inert = true;
 	mig_effect_walk(work, stmt->query);
@@ -62,11 +74,15 @@ effect_create_trigger(MigWork *work, CreateTrigStmt *stmt)
 	if (stmt->constrrel)
 		mig_effect_lock(work, mig_effect_name(work, stmt->constrrel, false), ShareRowExclusiveLock);
 	mig_effect_change(work, MIG_TRIGGERS, name);
-	if (!replaces)
+	if (replaces)
+		mig_effect_undo_replaced(work, TriggerRelationId,
+								 get_trigger_oid(name->relid, stmt->trigname, true));
+	else
 	{
 		makes_part(work, stmt->trigname, name);
 		work->effect->undo = psprintf("DROP TRIGGER IF EXISTS %s ON %s",
 									  mig_sql_name(stmt->trigname), name->text);
+		work->effect->undo_read = stmt->replace;
 	}
 }
 
@@ -86,13 +102,21 @@ static void
 effect_create_rule(MigWork *work, RuleStmt *stmt)
 {
 	MigName    *name = mig_effect_name(work, stmt->relation, false);
+	Oid			before = InvalidOid;
 
 	mig_effect_about(work, name, AccessExclusiveLock);
 	makes_part(work, stmt->rulename, name);
 	mig_effect_change(work, MIG_TRIGGERS, name);
-	if (!stmt->replace)
+	if (stmt->replace && OidIsValid(name->relid))
+		before = get_rewrite_oid(name->relid, stmt->rulename, true);
+	if (OidIsValid(before))
+		mig_effect_undo_replaced(work, RewriteRelationId, before);
+	else
+	{
 		work->effect->undo = psprintf("DROP RULE IF EXISTS %s ON %s",
 									  mig_sql_name(stmt->rulename), name->text);
+		work->effect->undo_read = stmt->replace;
+	}
 }
 
 static void
@@ -103,9 +127,7 @@ effect_create_statistics(MigWork *work, CreateStatsStmt *stmt)
 	foreach(lc, stmt->relations)
 		if (IsA(lfirst(lc), RangeVar))
 			mig_effect_about(work, mig_effect_name(work, lfirst(lc), false), ShareUpdateExclusiveLock);
-	if (stmt->defnames != NIL)
-		work->effect->undo = psprintf("DROP STATISTICS IF EXISTS %s",
-									  mig_effect_object_name(work, stmt->defnames));
+	mig_effect_undo_statistics(work, stmt);
 }
 
 static void
@@ -141,6 +163,7 @@ mig_effect_on_table(MigWork *work, Node *node)
 		case T_AlterPolicyStmt:
 			mig_effect_about(work, mig_effect_name(work, ((AlterPolicyStmt *) node)->table, false),
 							 AccessExclusiveLock);
+			mig_effect_undo_object(work, node);
 			break;
 		case T_RuleStmt:
 			effect_create_rule(work, (RuleStmt *) node);
@@ -155,13 +178,16 @@ mig_effect_on_table(MigWork *work, Node *node)
 			break;
 		default:
 			effect_publication(work, castNode(AlterPublicationStmt, node)->pubobjects);
+			mig_effect_undo_object(work, node);
 			break;
 	}
 }
 
 /* --- schemas, sequences, types, extensions, roles --- */
 
-/* The elements of CREATE SCHEMA are created in it. */
+/* The elements of CREATE SCHEMA are created in it, in this order. */
+static const NodeTag element_tags[] = {T_CreateSeqStmt, T_CreateStmt, T_ViewStmt};
+
 static void
 make_schema_element(MigWork *work, const char *nspname, Node *element)
 {
@@ -181,8 +207,14 @@ make_schema_element(MigWork *work, const char *nspname, Node *element)
 		relkind = RELKIND_SEQUENCE;
 	}
 	if (rv)
-		mig_effect_makes(work, mig_overlay_target(work->overlay, nspname, rv->relname, false),
-						 relkind, false);
+	{
+		MigName    *name = mig_overlay_target(work->overlay, nspname, rv->relname, false);
+
+		mig_effect_makes(work, name, relkind, false);
+		work->effect->undo = psprintf("DROP %s IF EXISTS %s; %s",
+									  relkind == RELKIND_VIEW ? "VIEW" : relkind == RELKIND_SEQUENCE ? "SEQUENCE" : "TABLE",
+									  name->text, work->effect->undo);
+	}
 }
 
 static void
@@ -201,10 +233,12 @@ effect_create_schema(MigWork *work, CreateSchemaStmt *stmt)
 	}
 	mig_effect_add_change(work, MIG_MAKES_SCHEMA)->nspname = nspname;
 	mig_effect_makes_object(work, "schema", nspname);
-	foreach(lc, stmt->schemaElts)
-		make_schema_element(work, nspname, lfirst(lc));
-	if (stmt->schemaElts == NIL)
-		work->effect->undo = psprintf("DROP SCHEMA IF EXISTS %s", mig_sql_name(nspname));
+	work->effect->undo = psprintf("DROP SCHEMA IF EXISTS %s", mig_sql_name(nspname));
+	/* they are made in another order than written: what depends on others goes first */
+	for (int i = 0; i < lengthof(element_tags); i++)
+		foreach(lc, stmt->schemaElts)
+			if (nodeTag(lfirst(lc)) == element_tags[i])
+				make_schema_element(work, nspname, lfirst(lc));
 }
 
 static void
@@ -237,10 +271,50 @@ effect_create_composite(MigWork *work, CompositeTypeStmt *stmt)
 	work->effect->undo = psprintf("DROP TYPE IF EXISTS %s", name->text);
 }
 
+/* Of plain ones, whose arguments are written as those of a function. */
+static void
+undo_aggregate(MigWork *work, DefineStmt *stmt)
+{
+	StringInfoData args;
+	ListCell   *lc;
+
+	if (stmt->replace || stmt->oldstyle || intVal(lsecond(stmt->args)) != -1)
+		return;
+	initStringInfo(&args);
+	foreach(lc, linitial_node(List, stmt->args))
+		appendStringInfo(&args, "%s%s", args.len ? ", " : "",
+						 mig_sql_type(lfirst_node(FunctionParameter, lc)->argType));
+	work->effect->undo = psprintf("DROP AGGREGATE IF EXISTS %s(%s)", mig_effect_object_name(work, stmt->defnames),
+								  args.len ? args.data : "*");
+}
+
+static void
+undo_operator(MigWork *work, DefineStmt *stmt)
+{
+	char	   *left = "NONE";
+	char	   *right = "NONE";
+	char	   *nspname = list_length(stmt->defnames) > 1 ? strVal(linitial(stmt->defnames)) :
+		mig_overlay_target(work->overlay, NULL, "x", false)->nspname;
+	ListCell   *lc;
+
+	foreach(lc, stmt->definition)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+
+		if (strcmp(def->defname, "leftarg") == 0)
+			left = mig_sql_type(defGetTypeName(def));
+		else if (strcmp(def->defname, "rightarg") == 0)
+			right = mig_sql_type(defGetTypeName(def));
+	}
+	work->effect->undo = psprintf("DROP OPERATOR IF EXISTS %s.%s (%s, %s)", mig_sql_name(nspname),
+								  strVal(llast(stmt->defnames)), left, right);
+}
+
 static void
 effect_define(MigWork *work, DefineStmt *stmt)
 {
 	const char *word = NULL;
+	ObjectAddress address;
 
 	switch (stmt->kind)
 	{
@@ -264,11 +338,17 @@ effect_define(MigWork *work, DefineStmt *stmt)
 			break;
 		case OBJECT_AGGREGATE:
 			mig_effect_makes_object(work, "function", mig_effect_object_name(work, stmt->defnames));
+			undo_aggregate(work, stmt);
+			return;
+		case OBJECT_OPERATOR:
+			undo_operator(work, stmt);
 			return;
 		default:
 			return;
 	}
-	if (!stmt->if_not_exists)
+	if (stmt->if_not_exists && mig_undo_find(stmt->kind, (Node *) stmt->defnames, &address))
+		work->effect->undo = "";
+	else
 		work->effect->undo = psprintf("DROP %s IF EXISTS %s", word,
 									  mig_effect_object_name(work, stmt->defnames));
 }
@@ -329,6 +409,7 @@ mig_effect_create_other(MigWork *work, Node *node)
 			break;
 		default:
 			/* IMPORT FOREIGN SCHEMA, ALTER EXTENSION */
+			mig_effect_undo_object(work, node);
 			mig_effect_add_change(work, MIG_OPAQUE);
 			break;
 	}

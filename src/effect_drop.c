@@ -256,15 +256,16 @@ drop_function(MigWork *work, DropStmt *stmt, ObjectWithArgs *function)
 {
 	char	   *name = mig_effect_object_name(work, function->objname);
 	ObjectAddress address;
+	bool		found;
 
 	mig_effect_drops_object(work, "function", name);
-	if (mig_overlay_made(work->overlay, psprintf("function %s", name)))
+	found = mig_undo_find(stmt->removeType, (Node *) function, &address);
+	if (!found && mig_overlay_made(work->overlay, psprintf("function %s", name)))
 		return;
-	if (stmt->missing_ok && !function_exists(function->objname) && !mig_overlay_opaque(work->overlay))
+	if (!found && stmt->missing_ok && !function_exists(function->objname) && !mig_overlay_opaque(work->overlay))
 		return;
 	mig_effect_breaks(work, mig_effect_last_name(function->objname));
-	brings_back(work, stmt, ProcedureRelationId,
-				mig_undo_find(stmt->removeType, (Node *) function, &address) ? address.objectId : InvalidOid);
+	brings_back(work, stmt, ProcedureRelationId, found ? address.objectId : InvalidOid);
 }
 
 /* All relations of a schema, or of some owners. */

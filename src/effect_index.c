@@ -278,6 +278,7 @@ effect_cluster(MigWork *work, ClusterStmt *stmt)
 	name = mig_effect_name(work, stmt->relation, false);
 	mig_effect_about(work, name, AccessExclusiveLock);
 	mig_effect_hazard(work, MIG_HZ_CLUSTER, name, NULL, NULL);
+	mig_effect_undo_cluster(work, name, stmt->indexname);
 	if (name->relkind == RELKIND_PARTITIONED_TABLE)
 	{
 		mig_effect_lock_children(work, name, AccessExclusiveLock);

@@ -279,4 +279,12 @@ extern void mig_effect_undo_domain(MigWork *work, Node *node);
 extern void mig_effect_undo_grant(MigWork *work, const GrantStmt *stmt);
 extern void mig_effect_undo_other(MigWork *work, Node *node);	/* COMMENT, OWNER TO, ALTER SEQUENCE, FUNCTION, ROLE SET, ... */
 
+/* effect_undo_object.c: RENAME (newname) or SET SCHEMA (newschema) of what is no table; and others. */
+extern void mig_effect_undo_move(MigWork *work, ObjectType type, Node *object,
+								 const char *newname, const char *newschema);
+extern void mig_effect_undo_replaced(MigWork *work, Oid classid, Oid objid);	/* CREATE OR REPLACE */
+extern void mig_effect_undo_cluster(MigWork *work, const MigName *name, const char *indexname);
+extern void mig_effect_undo_statistics(MigWork *work, const CreateStatsStmt *stmt);
+extern void mig_effect_undo_object(MigWork *work, Node *node);
+
 #endif							/* MIGRATE_EFFECT_INT_H */

@@ -180,6 +180,18 @@ rename_type(MigWork *work, RenameStmt *stmt)
 								  mig_sql_name(mig_effect_last_name(names)));
 }
 
+/* Of a composite type. */
+static void
+rename_attribute(MigWork *work, RenameStmt *stmt)
+{
+	char	   *name = mig_overlay_target(work->overlay, stmt->relation->schemaname,
+										  stmt->relation->relname, false)->text;
+
+	mig_effect_changes_object(work, "type", name);
+	work->effect->undo = psprintf("ALTER TYPE %s RENAME ATTRIBUTE %s TO %s", name,
+								  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
+}
+
 static void
 effect_rename(MigWork *work, RenameStmt *stmt)
 {
@@ -214,12 +226,28 @@ effect_rename(MigWork *work, RenameStmt *stmt)
 		case OBJECT_ROUTINE:
 		case OBJECT_AGGREGATE:
 			move_object(work, "function", castNode(ObjectWithArgs, stmt->object)->objname, NULL, stmt->newname);
+			mig_effect_undo_move(work, stmt->renameType, stmt->object, stmt->newname, NULL);
+			break;
+		case OBJECT_ATTRIBUTE:
+			rename_attribute(work, stmt);
+			break;
+		case OBJECT_DOMCONSTRAINT:
+			work->effect->undo = psprintf("ALTER DOMAIN %s RENAME CONSTRAINT %s TO %s",
+										  mig_effect_object_name(work, castNode(List, stmt->object)),
+										  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
+			break;
+		case OBJECT_DATABASE:
+		case OBJECT_TABLESPACE:
+			work->effect->undo = psprintf("ALTER %s %s RENAME TO %s",
+										  stmt->renameType == OBJECT_DATABASE ? "DATABASE" : "TABLESPACE",
+										  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
 			break;
 		case OBJECT_ROLE:
 			work->effect->undo = psprintf("ALTER ROLE %s RENAME TO %s",
 										  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
 			break;
 		default:
+			mig_effect_undo_move(work, stmt->renameType, stmt->object, stmt->newname, NULL);
 			break;
 	}
 }
@@ -255,18 +283,22 @@ effect_set_schema(MigWork *work, AlterObjectSchemaStmt *stmt)
 		case OBJECT_TYPE:
 		case OBJECT_DOMAIN:
 			move_object(work, "type", castNode(List, stmt->object), stmt->newschema, NULL);
+			mig_effect_undo_move(work, stmt->objectType, stmt->object, NULL, stmt->newschema);
 			break;
 		case OBJECT_FUNCTION:
 		case OBJECT_PROCEDURE:
 		case OBJECT_ROUTINE:
 		case OBJECT_AGGREGATE:
 			move_object(work, "function", castNode(ObjectWithArgs, stmt->object)->objname, stmt->newschema, NULL);
+			mig_effect_undo_move(work, stmt->objectType, stmt->object, NULL, stmt->newschema);
 			break;
 		case OBJECT_EXTENSION:
 			mig_effect_breaks(work, strVal(stmt->object));
+			mig_effect_undo_move(work, stmt->objectType, stmt->object, NULL, stmt->newschema);
 			mig_effect_add_change(work, MIG_OPAQUE);
 			break;
 		default:
+			mig_effect_undo_move(work, stmt->objectType, stmt->object, NULL, stmt->newschema);
 			break;
 	}
 }

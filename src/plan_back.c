@@ -10,10 +10,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
+#include "utils/syscache.h"
 
 #include "parse.h"
 #include "plan_int.h"
+#include "relation.h"
+#include "undo.h"
 
 /* "; its rows are gone", as the note of the step has it. */
 static const char *
@@ -38,6 +44,48 @@ refuse_irreversible(const MigStep *step, const MigPlanContext *context)
 			 errmsg("step %d is irreversible", step->step),
 			 errdetail("Statement %d, line %d%s: %s", step->statement, step->line, reason_of(step), step->command),
 			 context->version ? errhint("Register the migration with a down that undoes it.") : 0));
+}
+
+/* --- views that lose columns --- */
+
+static int
+columns_of(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	int			n = 0;
+
+	if (!HeapTupleIsValid(tuple))
+		return 0;
+	n = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
+	ReleaseSysCache(tuple);
+	return n;
+}
+
+/*
+ * CREATE OR REPLACE VIEW can add columns, and cannot take them away: on the
+ * way back to fewer the view is dropped and made again, with all that hangs on
+ * it.  The undo of a replaced view names its columns, so that they can be
+ * counted.
+ */
+static void
+append_statement(StringInfo sql, const MigStatement *statement)
+{
+	ViewStmt   *stmt = (ViewStmt *) statement->raw->stmt;
+	const char *why = NULL;
+	Oid			relid;
+	int			n;
+	ListCell   *lc;
+
+	if (!IsA(stmt, ViewStmt) || !stmt->replace || stmt->aliases == NIL ||
+		!OidIsValid(relid = RangeVarGetRelid(stmt->view, NoLock, true)) ||
+		columns_of(relid) <= (n = list_length(stmt->aliases)))
+	{
+		appendStringInfo(sql, "%s;\n", statement->text);
+		return;
+	}
+	appendStringInfo(sql, "DROP VIEW %s;\n%s;\n", mig_relation_text(relid), statement->text);
+	foreach(lc, mig_undo_view_rest(relid, n, &why))
+		appendStringInfo(sql, "%s;\n", (char *) lfirst(lc));
 }
 
 /* A build that was begun may have left an index behind; all else that is not done has left nothing. */
@@ -67,9 +115,8 @@ mig_plan_reverse(const MigPlan *plan, const MigPlanContext *context)
 			continue;
 		if (step->undo == NULL)
 			refuse_irreversible(step, context);
-		if (step->undo[0] == '\0')
-			continue;
-		appendStringInfo(&sql, "%s;\n", step->undo);
+		foreach(lc, mig_parse(step->undo, "undo"))
+			append_statement(&sql, lfirst(lc));
 		foreach(lc, mig_parse(sql.data + from, "undo"))
 			origins = lappend(origins, step);
 	}

@@ -33,6 +33,7 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -132,15 +133,21 @@ mig_undo_find(ObjectType type, Node *object, ObjectAddress *address)
 {
 	MigReading	reading = {CurrentMemoryContext, CurrentResourceOwner};
 	Relation	rel = NULL;
+	Node	   *name;
 	volatile bool found = false;
 
+	if (object == NULL)
+		return false;
+	/* RENAME and OWNER TO name a type by a list, COMMENT and DROP by a TypeName */
+	name = (type == OBJECT_TYPE || type == OBJECT_DOMAIN) && IsA(object, List) ?
+		(Node *) makeTypeNameFromNameList((List *) object) : copyObject(object);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(reading.context);
 	PG_TRY();
 	{
 		(void) set_config_option("lock_timeout", "1ms", PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		*address = get_object_address(type, copyObject(object), &rel, AccessShareLock, true);
+		*address = get_object_address(type, name, &rel, AccessShareLock, true);
 		if (rel)
 			relation_close(rel, NoLock);
 		found = OidIsValid(address->objectId);

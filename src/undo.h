@@ -51,11 +51,20 @@ extern char *mig_undo_function(Oid procid);
 extern List *mig_undo_drop(const ObjectAddress *address, bool cascade, bool concurrently,
 						   const char **why);
 
+/* The same for a view, function, trigger or rule that will be replaced: its definition alone. */
+extern List *mig_undo_replaced(const ObjectAddress *address, const char **why);
+
+/*
+ * What follows DROP VIEW and CREATE VIEW of a view that is to have only its
+ * first columns: all else that mig_undo_drop() yields.
+ */
+extern List *mig_undo_view_rest(Oid relid, int columns, const char **why);
+
 /* The comment of a constraint of a table, and the marks of its index: what goes with it. */
 extern List *mig_undo_constraint_marks(Oid conoid);
 
-/* Owner, privileges and comments alone.  Between mig_reading_begin() and mig_reading_end(). */
-extern List *mig_undo_extras(const ObjectAddress *address, const char **why);
+/* Owner, privileges and comments alone, of so many columns (0: all).  Between mig_reading_begin() and mig_reading_end(). */
+extern List *mig_undo_extras(const ObjectAddress *address, int columns, const char **why);
 
 /* COMMENT ON ... IS ..., as it is now. */
 extern char *mig_undo_comment(const ObjectAddress *address);
@@ -71,6 +80,6 @@ extern List *mig_undo_grant(const GrantStmt *stmt, const ObjectAddress *address,
 extern List *mig_undo_default_privileges(const AlterDefaultPrivilegesStmt *stmt, const char **why);
 
 /* What gives an object that the current role has made again the privileges that it has now. */
-extern List *mig_undo_privileges(const ObjectAddress *address, const char **why);
+extern List *mig_undo_privileges(const ObjectAddress *address, int columns, const char **why);
 
 #endif							/* MIGRATE_UNDO_H */

@@ -540,7 +540,7 @@ mig_undo_default_privileges(const AlterDefaultPrivilegesStmt *stmt, const char *
 /* --- an object that is made again --- */
 
 List *
-mig_undo_privileges(const ObjectAddress *address, const char **why)
+mig_undo_privileges(const ObjectAddress *address, int columns, const char **why)
 {
 	Target		target;
 	ObjectType	type;
@@ -557,7 +557,7 @@ mig_undo_privileges(const ObjectAddress *address, const char **why)
 	sql = difference(&target, new, target.acl, why);
 	if (type == OBJECT_TABLE)
 	{
-		int			natts = columns_of(address->objectId);
+		int			natts = columns ? columns : columns_of(address->objectId);
 
 		for (AttrNumber i = 1; i <= natts; i++)
 		{

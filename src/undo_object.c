@@ -55,7 +55,7 @@ static const char *const view_sql[] = {
 	" FROM pg_class c WHERE oid = $1",
 	"SELECT format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', adrelid::regclass, attname,"
 	" pg_get_expr(adbin, adrelid)) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum"
-	" WHERE adrelid = $1 ORDER BY adnum",
+	" WHERE adrelid = $1 AND ($2 IS NULL OR adnum <= $2::int) ORDER BY adnum",
 	NULL
 };
 
@@ -321,7 +321,7 @@ mig_undo_owner_change(const ObjectAddress *address)
 
 /* Of the object and of its columns. */
 static List *
-all_comments(const ObjectAddress *address)
+all_comments(const ObjectAddress *address, int columns)
 {
 	char	   *comment = comment_of(address);
 	List	   *sql = NIL;
@@ -329,10 +329,11 @@ all_comments(const ObjectAddress *address)
 	if (comment)
 		sql = lappend(sql, comment_on(address, comment));
 	if (address->classId == RelationRelationId)
-		sql = list_concat(sql, mig_undo_select("SELECT format('COMMENT ON COLUMN %s.%I IS %L', attrelid::regclass, attname, description)"
+		sql = list_concat(sql, mig_undo_select_text("SELECT format('COMMENT ON COLUMN %s.%I IS %L', attrelid::regclass, attname, description)"
 											   " FROM pg_description JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid"
-											   " WHERE classoid = 'pg_class'::regclass AND objoid = $1 AND objsubid > 0 ORDER BY objsubid",
-											   address->objectId));
+											   " WHERE classoid = 'pg_class'::regclass AND objoid = $1 AND objsubid > 0"
+													" AND ($2 IS NULL OR objsubid <= $2::int) ORDER BY objsubid",
+													address->objectId, columns ? psprintf("%d", columns) : NULL));
 	return sql;
 }
 
@@ -344,7 +345,7 @@ has_security_label(const ObjectAddress *address)
 }
 
 List *
-mig_undo_extras(const ObjectAddress *address, const char **why)
+mig_undo_extras(const ObjectAddress *address, int columns, const char **why)
 {
 	Oid			owner = mig_undo_owner(address);
 	List	   *sql = NIL;
@@ -353,8 +354,8 @@ mig_undo_extras(const ObjectAddress *address, const char **why)
 		*why = "it has a security label";
 	if (OidIsValid(owner) && owner != GetUserId())
 		sql = lappend(sql, owner_statement(address, owner));
-	sql = list_concat(sql, mig_undo_privileges(address, why));
-	return list_concat(sql, all_comments(address));
+	sql = list_concat(sql, mig_undo_privileges(address, columns, why));
+	return list_concat(sql, all_comments(address, columns));
 }
 
 List *
@@ -366,13 +367,13 @@ mig_undo_constraint_marks(Oid conoid)
 	List	   *sql;
 
 	mig_reading_begin(&reading, InvalidOid, InvalidOid);
-	sql = all_comments(&address);
+	sql = all_comments(&address, 0);
 	/* that of a foreign key is another's */
 	if (OidIsValid(index) && get_index_constraint(index) == conoid)
 	{
 		address.classId = RelationRelationId;
 		address.objectId = index;
-		sql = list_concat(list_concat(select_all(index_marks, index), all_comments(&address)), sql);
+		sql = list_concat(list_concat(select_all(index_marks, index), all_comments(&address, 0)), sql);
 	}
 	mig_reading_end(&reading);
 	return sql;
@@ -515,7 +516,52 @@ mig_undo_drop(const ObjectAddress *address, bool cascade, bool concurrently, con
 	else
 		sql = object_again(address, concurrently, why);
 	if (*why == NULL)
-		sql = list_concat(sql, mig_undo_extras(address, why));
+		sql = list_concat(sql, mig_undo_extras(address, 0, why));
+	mig_reading_end(&reading);
+	return sql;
+}
+
+/* --- what is replaced --- */
+
+List *
+mig_undo_replaced(const ObjectAddress *address, const char **why)
+{
+	MigReading	reading;
+	List	   *sql = NIL;
+
+	mig_reading_begin(&reading, address->classId, address->objectId);
+	switch (address->classId)
+	{
+		case RelationRelationId:
+			sql = mig_undo_select(view_sql[0], address->objectId);
+			break;
+		case ProcedureRelationId:
+			sql = function_again(address->objectId, why);
+			break;
+		case TriggerRelationId:
+			sql = select_all(trigger_sql, address->objectId);
+			linitial(sql) = mig_sql_insert(linitial(sql), "create", 1, "OR REPLACE");
+			break;
+		default:
+			sql = select_all(rule_sql, address->objectId);
+			linitial(sql) = mig_sql_insert(linitial(sql), "create", 1, "OR REPLACE");
+			break;
+	}
+	mig_reading_end(&reading);
+	return sql;
+}
+
+List *
+mig_undo_view_rest(Oid relid, int columns, const char **why)
+{
+	ObjectAddress address = {RelationRelationId, relid, 0};
+	MigReading	reading;
+	List	   *sql;
+
+	mig_reading_begin(&reading, RelationRelationId, relid);
+	sql = mig_undo_select_text(view_sql[1], relid, psprintf("%d", columns));
+	sql = list_concat(sql, select_all(relation_parts, relid));
+	sql = list_concat(sql, mig_undo_extras(&address, columns, why));
 	mig_reading_end(&reading);
 	return sql;
 }
