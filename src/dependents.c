@@ -228,6 +228,31 @@ mig_dependents_of_column(Oid relid, AttrNumber attnum, MigUse use)
 	return objects;
 }
 
+/* Functions that came with a range type, and go with it. */
+static bool
+is_constructor(const Form_pg_depend dep)
+{
+	Relation	catalog;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	if (dep->classid != ProcedureRelationId)
+		return false;
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(dep->classid));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(dep->objid));
+	catalog = table_open(DependRelationId, AccessShareLock);
+	scan = systable_beginscan(catalog, DependDependerIndexId, true, NULL, 2, keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = ((Form_pg_depend) GETSTRUCT(tuple))->deptype == DEPENDENCY_INTERNAL;
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
 List *
 mig_dependents_of_object(Oid classid, Oid objid)
 {
@@ -238,7 +263,7 @@ mig_dependents_of_object(Oid classid, Oid objid)
 	scan_begin(&scan, classid, objid, 0, false);
 	while ((dep = scan_next(&scan)) != NULL)
 		if (dep->deptype == DEPENDENCY_NORMAL &&
-			!(dep->classid == classid && dep->objid == objid))
+			!(dep->classid == classid && dep->objid == objid) && !is_constructor(dep))
 			objects = add_object(objects, dep->classid, dep->objid, dep->objsubid);
 	scan_end(&scan);
 	return keep_loud(objects, classid, objid, 0, false);

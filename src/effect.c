@@ -490,7 +490,10 @@ mig_effect_move(MigWork *work, const MigName *name, const char *nspname, const c
 	change->new_nspname = nspname;
 	change->new_relname = relname;
 	mig_effect_drops_object(work, "relation", name->text);
-	mig_effect_makes_object(work, "relation", mig_sql_qualified(nspname, relname));
+	if (name->created)
+		mig_effect_makes_object(work, "relation", mig_sql_qualified(nspname, relname));
+	else
+		mig_effect_moves_object(work, "relation", mig_sql_qualified(nspname, relname));
 }
 
 void
@@ -509,6 +512,13 @@ void
 mig_effect_makes_object(MigWork *work, const char *kind, const char *name)
 {
 	work->effect->makes = lappend(work->effect->makes, psprintf("%s %s", kind, name));
+}
+
+void
+mig_effect_moves_object(MigWork *work, const char *kind, const char *name)
+{
+	mig_effect_makes_object(work, kind, name);
+	mig_effect_add_change(work, MIG_MOVES_OBJECT)->relname = psprintf("%s %s", kind, name);
 }
 
 void

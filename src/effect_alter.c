@@ -15,8 +15,10 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "commands/tablecmds.h"
 #include "lib/stringinfo.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -285,31 +287,29 @@ judge_other_column(MigAlter *alter, AlterTableCmd *cmd)
 		column = column_require(alter, cmd->name);
 	else if (cmd->name)
 		column = column_find(alter, cmd->name);
-	if (column.made)
-		return;
+	/* of a column that is made here, too: its NOT NULL may be taken back by itself */
 	if (cmd->subtype == AT_AddIdentity)
 		mig_alter_undo(alter, "ALTER COLUMN %s DROP IDENTITY IF EXISTS", mig_sql_name(cmd->name));
-	else
+	else if (!column.made)
 		mig_alter_restore_column(alter, cmd);
 }
 
 /* --- the rest --- */
 
 static void
-judge_owner(MigAlter *alter)
+judge_owner(MigAlter *alter, AlterTableCmd *cmd)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(alter->name->relid));
-	char	   *owner = NULL;
+	ObjectAddress address = {RelationRelationId, alter->name->relid, 0};
+	List	   *sql = NIL;
 
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = GetUserNameFromId(((Form_pg_class) GETSTRUCT(tuple))->relowner, true);
-		ReleaseSysCache(tuple);
-	}
-	if (owner)
-		mig_alter_undo(alter, "OWNER TO %s", mig_sql_name(owner));
-	else
+	if (OidIsValid(alter->name->relid))
+		sql = mig_undo_owner_change(&address, get_rolespec_oid(cmd->newowner, true), &alter->why);
+	if (alter->why)
+		alter->irreversible = true;
+	if (sql == NIL)
 		mig_alter_undo_later(alter);
+	for (int i = list_length(sql) - 1; i >= 0; i--)
+		mig_alter_undo_statement(alter, list_nth(sql, i));
 	alter->work->effect->undo_read = true;
 }
 
@@ -376,7 +376,7 @@ judge_cmd(MigAlter *alter, AlterTableCmd *cmd)
 			mig_alter_inherit(alter, cmd);
 			break;
 		case AT_ChangeOwner:
-			judge_owner(alter);
+			judge_owner(alter, cmd);
 			break;
 		case AT_SetLogged:
 		case AT_SetUnLogged:

@@ -18,6 +18,7 @@
 
 #include "compat.h"
 #include "effect_alter.h"
+#include "partition.h"
 #include "relation.h"
 #include "sqlgen.h"
 #include "undo.h"
@@ -124,7 +125,9 @@ void
 mig_alter_add_constraint(MigAlter *alter, AlterTableCmd *cmd)
 {
 	Constraint *con = castNode(Constraint, cmd->def);
-	char	   *conname = mig_naming_constraint(&alter->naming, con);
+	/* a key that is made of an index has its name */
+	char	   *conname = con->conname || con->indexname == NULL ?
+		mig_naming_constraint(&alter->naming, con) : con->indexname;
 
 	mig_effect_references(alter->work, alter->name, con);
 	mig_effect_makes_constraint(alter->work, alter->name, con);
@@ -164,6 +167,17 @@ bring_marks_back(MigAlter *alter, const MigConstraint *con)
 		mig_alter_undo_statement(alter, list_nth(sql, i));
 }
 
+/* Its name is free from then on. */
+static void
+index_goes(MigAlter *alter, Oid index)
+{
+	MigChange  *change = mig_effect_add_change(alter->work, MIG_DROPS);
+
+	change->nspname = get_namespace_name(get_rel_namespace(index));
+	change->relname = get_rel_name(index);
+	change->relkind = get_rel_relkind(index);
+}
+
 void
 mig_alter_drops_constraint(MigAlter *alter, const char *conname)
 {
@@ -194,6 +208,8 @@ mig_alter_drop_constraint(MigAlter *alter, AlterTableCmd *cmd)
 		if (cmd->behavior == DROP_CASCADE)
 			bring_references_back(alter, &con);
 	}
+	if (OidIsValid(con.index) && con.contype != CONSTRAINT_FOREIGN)
+		index_goes(alter, con.index);
 	bring_marks_back(alter, &con);
 	mig_alter_undo_statement(alter, mig_undo_constraint(alter->name->relid, con.oid));
 }
@@ -220,12 +236,17 @@ mig_alter_detach(MigAlter *alter, AlterTableCmd *cmd)
 	PartitionCmd *partition = castNode(PartitionCmd, cmd->def);
 	MigName    *other = mig_effect_name(alter->work, partition->name, false);
 	char	   *bound = OidIsValid(other->relid) ? mig_undo_bound(other->relid) : NULL;
+	char	   *check;
 
 	if (partition->concurrent)
 	{
 		mig_effect_top_level(alter->work, MIG_STEP_DETACH);
 		alter->work->effect->object = other->text;
 	}
+	check = partition->concurrent && bound ? mig_partition_detached_check(other->relid) : NULL;
+	if (check)
+		mig_alter_undo_statement(alter, psprintf("ALTER TABLE IF EXISTS %s DROP CONSTRAINT IF EXISTS %s",
+												 other->text, mig_sql_name(check)));
 	if (bound)
 		mig_alter_undo(alter, "ATTACH PARTITION %s %s", other->text, bound);
 	else

@@ -175,6 +175,7 @@ mig_effect_on_table(MigWork *work, Node *node)
 			effect_publication(work, ((CreatePublicationStmt *) node)->pubobjects);
 			work->effect->undo = psprintf("DROP PUBLICATION IF EXISTS %s",
 										  mig_sql_name(((CreatePublicationStmt *) node)->pubname));
+			mig_effect_makes_object(work, "object", ((CreatePublicationStmt *) node)->pubname);
 			break;
 		default:
 			effect_publication(work, castNode(AlterPublicationStmt, node)->pubobjects);
@@ -346,6 +347,7 @@ effect_define(MigWork *work, DefineStmt *stmt)
 		default:
 			return;
 	}
+	mig_effect_makes_object(work, "object", mig_effect_object_name(work, stmt->defnames));
 	if (stmt->if_not_exists && mig_undo_find(stmt->kind, (Node *) stmt->defnames, &address))
 		work->effect->undo = "";
 	else

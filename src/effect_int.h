@@ -96,6 +96,7 @@ extern void mig_effect_move(MigWork *work, const MigName *name, const char *nspn
 extern void mig_effect_makes(MigWork *work, const MigName *name, char relkind, bool if_new);
 extern MigChange *mig_effect_add_change(MigWork *work, MigChangeKind kind);
 extern void mig_effect_makes_object(MigWork *work, const char *kind, const char *name);
+extern void mig_effect_moves_object(MigWork *work, const char *kind, const char *name);	/* makes, of what was there before */
 extern void mig_effect_drops_object(MigWork *work, const char *kind, const char *name);
 extern void mig_effect_breaks(MigWork *work, const char *word);	/* contract, with a bare name */
 extern void mig_effect_opaque(MigWork *work);

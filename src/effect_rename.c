@@ -138,7 +138,10 @@ rename_schema(MigWork *work, RenameStmt *stmt)
 	change->nspname = stmt->subname;
 	change->new_nspname = stmt->newname;
 	mig_effect_drops_object(work, "schema", stmt->subname);
-	mig_effect_makes_object(work, "schema", stmt->newname);
+	if (mig_overlay_made(work->overlay, psprintf("schema %s", stmt->subname)))
+		mig_effect_makes_object(work, "schema", stmt->newname);
+	else
+		mig_effect_moves_object(work, "schema", stmt->newname);
 	work->effect->undo = psprintf("ALTER SCHEMA %s RENAME TO %s",
 								  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
 	if (mig_overlay_made(work->overlay, psprintf("schema %s", stmt->subname)))
@@ -158,9 +161,12 @@ move_object(MigWork *work, const char *kind, List *names, const char *nspname, c
 											 list_make1(makeString(pstrdup(newname))));
 
 	mig_effect_drops_object(work, kind, old);
-	mig_effect_makes_object(work, kind, new);
 	if (mig_overlay_made(work->overlay, psprintf("%s %s", kind, old)))
+	{
+		mig_effect_makes_object(work, kind, new);
 		return;
+	}
+	mig_effect_moves_object(work, kind, new);
 	mig_effect_breaks(work, mig_effect_last_name(names));
 	if (newname)
 		mig_effect_breaks(work, newname);

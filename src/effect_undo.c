@@ -158,12 +158,13 @@ static void
 undo_owner(MigWork *work, AlterOwnerStmt *stmt)
 {
 	ObjectAddress address;
-	char	   *sql;
+	const char *why = NULL;
+	List	   *sql;
 
 	if (!mig_undo_find(stmt->objectType, stmt->object, &address))
 		mig_effect_undo_later(work);
-	else if ((sql = mig_undo_owner_change(&address)) != NULL)
-		mig_effect_undo(work, list_make1(sql), NULL);
+	else if ((sql = mig_undo_owner_change(&address, get_rolespec_oid(stmt->newowner, true), &why)) != NIL)
+		mig_effect_undo(work, sql, why);
 }
 
 static void
@@ -310,7 +311,9 @@ static const char *const domain_not_null_query =
 
 static const char *const domain_constraint_query =
 "SELECT format('ALTER DOMAIN %s ADD CONSTRAINT %I %s', contypid::regtype, conname, pg_get_constraintdef(oid))"
-" FROM pg_constraint WHERE contypid = $1 AND conname = $2";
+" FROM pg_constraint WHERE contypid = $1 AND conname = $2"
+" UNION ALL SELECT format('COMMENT ON CONSTRAINT %I ON DOMAIN %s IS %L', conname, contypid::regtype, obj_description(oid, 'pg_constraint'))"
+" FROM pg_constraint WHERE contypid = $1 AND conname = $2 AND obj_description(oid, 'pg_constraint') IS NOT NULL";
 
 /* As the server chooses it: domainAddCheckConstraint in typecmds.c. */
 static char *

@@ -104,11 +104,14 @@ mig_effect_undo_move(MigWork *work, ObjectType type, Node *object, const char *n
 
 	if (type == OBJECT_OPERATOR || type == OBJECT_OPCLASS || type == OBJECT_OPFAMILY)
 		return;
+	/* others may come to it by its new name */
+	mig_effect_moves_object(work, "object", newname ? newname : newschema);
 	if (!mig_undo_find(type, object, &address))
 	{
 		mig_effect_undo_later(work);
 		return;
 	}
+	work->effect->undo_read = true;
 	nspname = get_namespace_name(get_object_namespace(&address));
 	oldname = IsA(object, List) ? strVal(llast((List *) object)) :
 		IsA(object, ObjectWithArgs) ? strVal(llast(((ObjectWithArgs *) object)->objname)) :
@@ -175,7 +178,7 @@ static const char *const publication_objects_query =
 static const char *const publication_options_query =
 "SELECT format('ALTER PUBLICATION %I SET (publish = %L, publish_via_partition_root = %s%s)', pubname,"
 " concat_ws(', ', CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update' END,"
-"  CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END), pubviaroot,"
+"  CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END), pubviaroot::text,"
 " CASE to_jsonb(p)->>'pubgencols' WHEN 's' THEN ', publish_generated_columns = stored'"
 "  WHEN 'n' THEN ', publish_generated_columns = none' END)"
 " FROM pg_publication p WHERE oid = $1";
@@ -286,6 +289,7 @@ mig_effect_undo_statistics(MigWork *work, const CreateStatsStmt *stmt)
 	ObjectAddress address;
 	MigName    *table;
 
+	mig_effect_makes_object(work, "object", "statistics");
 	if (stmt->defnames)
 	{
 		if (stmt->if_not_exists && mig_undo_find(OBJECT_STATISTIC_EXT, (Node *) stmt->defnames, &address))
@@ -313,6 +317,7 @@ undo_created_named(MigWork *work, ObjectType type, const char *kind, char *name,
 		work->effect->undo = "";
 	else
 		undo_with(work, "DROP %s IF EXISTS %s", kind, mig_sql_name(name));
+	mig_effect_makes_object(work, "object", name);
 }
 
 static void

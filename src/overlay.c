@@ -42,6 +42,7 @@ typedef struct Entry
 	Oid			oid;			/* what stands behind it in the catalog */
 	char		relkind;
 	bool		dropped;
+	bool		moved;			/* an object that was there before, under another name */
 	bool		triggers;
 	int			made_in;		/* migration, from 1; 0: was there before */
 	int			changed_in;
@@ -513,7 +514,7 @@ mig_overlay_made(const MigOverlay *overlay, const char *object)
 	Entry	   *entry;
 
 	entry = object_find(overlay, object);
-	return entry && entry->made_in == overlay->migration;
+	return entry && entry->made_in == overlay->migration && !entry->moved;
 }
 
 bool
@@ -555,6 +556,7 @@ mig_overlay_apply(MigOverlay *overlay, const List *changes, const List *makes,
 
 		entry->made_in = overlay->migration;
 		entry->dropped = false;
+		entry->moved = false;
 	}
 
 	foreach(lc, changes)
@@ -584,6 +586,9 @@ mig_overlay_apply(MigOverlay *overlay, const List *changes, const List *makes,
 			case MIG_DROPS_SCHEMA:
 			case MIG_MOVES_SCHEMA:
 				change_schema(overlay, change, step);
+				break;
+			case MIG_MOVES_OBJECT:
+				change_object(overlay, change->relname, step)->moved = true;
 				break;
 			case MIG_MAKES_PROCEDURE:
 				make_key(key, "procedure ", change->relname);

@@ -43,6 +43,7 @@ typedef enum MigChangeKind
 	MIG_MAKES_SCHEMA,
 	MIG_DROPS_SCHEMA,
 	MIG_MOVES_SCHEMA,
+	MIG_MOVES_OBJECT,			/* relname is its new key ("type public.t"): it was there before */
 	MIG_MAKES_PROCEDURE,		/* one that commits: relname is its bare name */
 	MIG_OPAQUE					/* anything may exist since */
 } MigChangeKind;

@@ -35,6 +35,23 @@ is_done(const MigStep *step)
 
 /* --- reading --- */
 
+/* What a key is made of need not be brought back, if the run has made it. */
+static List *
+indexes_made_before(const MigRun *run, const MigStep *step)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	foreach(lc, run->plan->steps)
+	{
+		const MigStep *before = lfirst(lc);
+
+		if (before->step < step->step && before->kind == MIG_STEP_CREATE_INDEX && before->object)
+			keys = lappend(keys, psprintf("relation %s", before->object));
+	}
+	return keys;
+}
+
 static void
 read_as_owner(const MigRun *run, MigStep *step)
 {
@@ -44,6 +61,7 @@ read_as_owner(const MigRun *run, MigStep *step)
 
 	mig_identity_owner(run->migration->owner, pstrdup(namespace_search_path), &save);
 	mig_overlay_enter(overlay, run->version, step->command, "the step");
+	mig_overlay_apply(overlay, NIL, indexes_made_before(run, step), NIL, NULL);
 	effect = mig_classify(linitial(mig_parse(step->command, "the step")), overlay);
 	mig_identity_restore(&save);
 	step->undo = effect->undo;

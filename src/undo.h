@@ -69,8 +69,8 @@ extern List *mig_undo_extras(const ObjectAddress *address, int columns, const ch
 /* COMMENT ON ... IS ..., as it is now. */
 extern char *mig_undo_comment(const ObjectAddress *address);
 
-/* ALTER ... OWNER TO the present one; NULL if there is none. */
-extern char *mig_undo_owner_change(const ObjectAddress *address);
+/* ALTER ... OWNER TO the present one, from another (InvalidOid: not known), with the privileges as they are. */
+extern List *mig_undo_owner_change(const ObjectAddress *address, Oid other, const char **why);
 extern Oid	mig_undo_owner(const ObjectAddress *address);
 
 /* --- privileges: undo_acl.c --- */
@@ -78,6 +78,9 @@ extern Oid	mig_undo_owner(const ObjectAddress *address);
 /* What takes back a GRANT or REVOKE, as far as it changes something on one object. */
 extern List *mig_undo_grant(const GrantStmt *stmt, const ObjectAddress *address, const char **why);
 extern List *mig_undo_default_privileges(const AlterDefaultPrivilegesStmt *stmt, const char **why);
+
+/* What mends the privileges of an object that went to another owner and came back. */
+extern List *mig_undo_owner_privileges(const ObjectAddress *address, Oid other, const char **why);
 
 /* What gives an object that the current role has made again the privileges that it has now. */
 extern List *mig_undo_privileges(const ObjectAddress *address, int columns, const char **why);

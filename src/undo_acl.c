@@ -244,6 +244,15 @@ column_acl(Oid relid, AttrNumber column)
 	return isnull ? NULL : DatumGetAclPCopy(value);
 }
 
+static bool
+has_privileges(const ObjectAddress *address)
+{
+	char		relkind = address->classId == RelationRelationId ? get_rel_relkind(address->objectId) : 0;
+
+	return relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX &&
+		relkind != RELKIND_COMPOSITE_TYPE;
+}
+
 /* False if this is nothing that has privileges. */
 static bool
 target_of(const ObjectAddress *address, Target *target, ObjectType *type)
@@ -258,6 +267,8 @@ target_of(const ObjectAddress *address, Target *target, ObjectType *type)
 
 		if (classes[i].classid != address->classId)
 			continue;
+		if (!has_privileges(address))
+			return false;
 		*type = classes[i].type;
 		target->all = classes[i].all;
 		if (*type == OBJECT_TABLE && get_rel_relkind(address->objectId) == RELKIND_SEQUENCE)
@@ -567,6 +578,43 @@ mig_undo_privileges(const ObjectAddress *address, int columns, const char **why)
 			column.column = get_attname(address->objectId, i, true);
 			if (column.acl && column.column)
 				sql = list_concat(sql, difference(&column, NULL, column.acl, why));
+		}
+	}
+	return sql;
+}
+
+/* --- an object that changes hands, there and back --- */
+
+/* What the new owner has been granted becomes one with what the old one has. */
+static Acl *
+there_and_back(const Acl *acl, Oid owner, Oid other)
+{
+	return aclnewowner(aclnewowner(acl, owner, other), other, owner);
+}
+
+List *
+mig_undo_owner_privileges(const ObjectAddress *address, Oid other, const char **why)
+{
+	Target		target;
+	ObjectType	type;
+	List	   *sql;
+
+	if (!OidIsValid(other) || !target_of(address, &target, &type) || target.owner == other)
+		return NIL;
+	sql = difference(&target, there_and_back(target.acl, target.owner, other), target.acl, why);
+	if (type == OBJECT_TABLE)
+	{
+		int			natts = columns_of(address->objectId);
+
+		for (AttrNumber i = 1; i <= natts; i++)
+		{
+			Target		column = target;
+
+			column.acl = column_acl(address->objectId, i);
+			column.column = get_attname(address->objectId, i, true);
+			if (column.acl && column.column)
+				sql = list_concat(sql, difference(&column, there_and_back(column.acl, target.owner, other),
+												  column.acl, why));
 		}
 	}
 	return sql;

@@ -182,7 +182,7 @@ static const char *const publication_sql[] = {
 	"SELECT format('CREATE PUBLICATION %I%s WITH (publish = %L, publish_via_partition_root = %s)', pubname,"
 	" CASE WHEN puballtables THEN ' FOR ALL TABLES' END,"
 	" concat_ws(', ', CASE WHEN pubinsert THEN 'insert' END, CASE WHEN pubupdate THEN 'update' END,"
-	"  CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END), pubviaroot)"
+	"  CASE WHEN pubdelete THEN 'delete' END, CASE WHEN pubtruncate THEN 'truncate' END), pubviaroot::text)"
 	" FROM pg_publication WHERE oid = $1",
 	/* from 18 on */
 	"SELECT format('ALTER PUBLICATION %I SET (publish_generated_columns = %s)', pubname,"
@@ -305,16 +305,16 @@ owner_statement(const ObjectAddress *address, Oid owner)
 					getObjectIdentity(address, false), quote_identifier(name));
 }
 
-char *
-mig_undo_owner_change(const ObjectAddress *address)
+List *
+mig_undo_owner_change(const ObjectAddress *address, Oid other, const char **why)
 {
 	MigReading	reading;
 	Oid			owner = mig_undo_owner(address);
-	char	   *sql = NULL;
+	List	   *sql = NIL;
 
 	mig_reading_begin(&reading, InvalidOid, InvalidOid);
 	if (OidIsValid(owner))
-		sql = owner_statement(address, owner);
+		sql = lcons(owner_statement(address, owner), mig_undo_owner_privileges(address, other, why));
 	mig_reading_end(&reading);
 	return sql;
 }
@@ -493,9 +493,12 @@ object_again(const ObjectAddress *address, bool concurrently, const char **why)
 static char *
 dependent_of(const ObjectAddress *address)
 {
-	return mig_undo_value_text("SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend"
+	/* what belongs to it, as a view's rule does, may refer to it as well */
+	return mig_undo_value_text("SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend d"
 							   " WHERE refclassid = $2::oid AND refobjid = $1 AND deptype = 'n'"
-							   " AND (refobjsubid = 0 OR classid <> refclassid OR objid <> refobjid) LIMIT 1",
+							   " AND (refobjsubid = 0 OR classid <> refclassid OR objid <> refobjid)"
+							   " AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = d.classid AND i.objid = d.objid"
+							   "  AND i.refclassid = d.refclassid AND i.refobjid = d.refobjid AND i.deptype IN ('i', 'a')) LIMIT 1",
 							   address->objectId, psprintf("%u", address->classId));
 }
 
