@@ -120,6 +120,45 @@ SELECT how('UPDATE ONLY parent SET n = n + 1');
 ALTER TABLE child ADD UNIQUE (id);
 SELECT how('UPDATE parent SET n = n + 1');
 
+-- INSERT ... SELECT
+CREATE TABLE dst (id int PRIMARY KEY, n int, ref int);
+CREATE TABLE src (id int PRIMARY KEY, n int);
+INSERT INTO src SELECT g, g FROM generate_series(1, 2000) g;
+ANALYZE src;
+SELECT how('INSERT INTO dst SELECT id, n FROM src');
+SELECT command FROM migrate.explain('INSERT INTO dst (id, n) SELECT s.id, s.n + 1 FROM src AS s WHERE s.n > 5 OR n < 3 -- end
+	ON CONFLICT (id) WHERE n > 0 DO NOTHING RETURNING id');
+SELECT command FROM migrate.explain('WITH o AS (SELECT 1 AS one) INSERT INTO dst WITH p AS (SELECT 2 AS two) SELECT id FROM ONLY src');
+SELECT how('INSERT INTO dst SELECT id, n FROM src ON CONFLICT (id) DO UPDATE SET n = excluded.n');
+SELECT how('INSERT INTO dst SELECT id, (SELECT count(*) FROM other o WHERE o.tid = src.id) FROM src');
+SELECT how('INSERT INTO dst SELECT id, (SELECT count(*) FROM other o WHERE o.n = src.id) FROM src');
+SELECT how('INSERT INTO dst SELECT id, (SELECT count(*) FROM dst) FROM src');
+SELECT how('INSERT INTO dst SELECT n, count(*) FROM src GROUP BY n');
+SELECT how('INSERT INTO dst SELECT max(n) FROM src');
+SELECT how('INSERT INTO dst SELECT n, row_number() OVER () FROM src');
+SELECT how('INSERT INTO dst SELECT DISTINCT n FROM src');
+SELECT how('INSERT INTO dst SELECT n FROM src ORDER BY n');
+SELECT how('INSERT INTO dst SELECT n FROM src LIMIT 10');
+SELECT how('INSERT INTO dst SELECT n FROM src FOR UPDATE');
+SELECT how('INSERT INTO dst SELECT n FROM src UNION ALL SELECT n FROM src');
+SELECT how('INSERT INTO dst SELECT s.n FROM src s JOIN other o ON o.tid = s.id');
+SELECT how('INSERT INTO dst (SELECT n FROM src)');
+SELECT how('INSERT INTO dst SELECT n FROM nokey');
+SELECT how('INSERT INTO src SELECT -id, n FROM src');
+SELECT how('INSERT INTO dst SELECT id, n FROM parent');
+SELECT how('INSERT INTO dst SELECT id, n FROM p');
+SELECT how('INSERT INTO dst SELECT g FROM generate_series(1, 10) g');
+SELECT how('ALTER TABLE src ADD COLUMN x int; INSERT INTO dst SELECT x FROM src');
+SELECT how('CREATE TABLE d2 (id int PRIMARY KEY, up int REFERENCES d2); INSERT INTO d2 SELECT id, n FROM src');
+SELECT how('CREATE TABLE d2 (id int); INSERT INTO d2 SELECT id FROM src; ALTER TABLE d2 ADD UNIQUE (id), ADD FOREIGN KEY (id) REFERENCES d2 (id)');
+SELECT how('CREATE TABLE d2 (id int); INSERT INTO d2 SELECT id FROM src');
+ALTER TABLE dst ADD FOREIGN KEY (ref) REFERENCES dst;
+SELECT how('INSERT INTO dst SELECT id, n, n FROM src');
+ALTER TABLE dst DROP CONSTRAINT dst_ref_fkey;
+CREATE TRIGGER b BEFORE INSERT ON dst FOR EACH ROW EXECUTE FUNCTION nothing();
+SELECT how('INSERT INTO dst SELECT id, n FROM src');
+DROP TRIGGER b ON dst;
+
 -- and what they come to
 SELECT migrate.register('1', $$
 	UPDATE p SET n = n + 1;
@@ -130,7 +169,11 @@ SELECT migrate.register('1', $$
 	UPDATE t SET n = (SELECT max(o.n) FROM other o WHERE tid = t.id) + 1;
 	WITH o AS (SELECT tid, n FROM other) UPDATE nokey SET n = o.n FROM o WHERE o.tid = nokey.m;
 	UPDATE t SET id = id + 5000;
-	DELETE FROM nokey WHERE m % 2 = 0
+	DELETE FROM nokey WHERE m % 2 = 0;
+	INSERT INTO dst VALUES (7, -7);
+	INSERT INTO dst (id, n) SELECT s.id, s.n * 2 FROM src s WHERE id % 2 = 1 OR id = 4 ON CONFLICT DO NOTHING;
+	CREATE TABLE made AS SELECT 1 AS id WHERE false;
+	INSERT INTO made SELECT id FROM p
 $$);
 CALL migrate.apply();
 SELECT state, error FROM migrate.status;
@@ -138,8 +181,10 @@ SELECT count(*), sum(n), min(id) FROM p;
 SELECT tableoid::regclass, count(*), sum(n) FROM parent GROUP BY 1 ORDER BY 1;
 SELECT count(*), bool_and(n = 10 * (id - 5000) + 1) FROM t;
 SELECT count(*), bool_and(n = 10 * m) FROM nokey;
+SELECT count(*), sum(n) FROM dst;
+SELECT count(*), sum(id) = (SELECT sum(id) FROM p) FROM made;
 SELECT step, rows FROM migrate_internal.event WHERE version = '1' AND event = 'step done' ORDER BY step;
 
-DROP TABLE t, other, nokey, p, parent, child CASCADE;
+DROP TABLE t, other, nokey, p, parent, child, src, dst, made CASCADE;
 DROP FUNCTION how, nothing;
 DROP EXTENSION migrate;

@@ -281,6 +281,9 @@ expand(MigOnline *online)
 		case T_DeleteStmt:
 			online->name = table_of(online->overlay, ((DeleteStmt *) node)->relation);
 			return mig_online_rows(online);
+		case T_InsertStmt:
+			online->name = table_of(online->overlay, ((InsertStmt *) node)->relation);
+			return mig_online_insert(online);
 		case T_IndexStmt:
 			online->name = table_of(online->overlay, ((IndexStmt *) node)->relation);
 			return mig_online_create_index(online);

@@ -343,8 +343,8 @@ take_apart(MigOnline *online, MigRows *rows)
 	rows->target = rows->relation;
 }
 
-static bool
-has_rules(Oid relid)
+bool
+mig_rows_have_rules(Oid relid)
 {
 	Relation	rel;
 	bool		result;
@@ -389,7 +389,7 @@ mig_online_rows(MigOnline *online)
 		return NIL;
 	if (online->name->relkind != RELKIND_RELATION && online->name->relkind != RELKIND_PARTITIONED_TABLE)
 		return mig_rows_whole(online, "it is not about a plain table");
-	if (has_rules(online->name->relid))
+	if (mig_rows_have_rules(online->name->relid))
 		return mig_rows_whole(online, "a rule of the table says what it does");
 	mig_rows_read(&rows, &reads);
 	if ((reason = mig_rows_entangled(&rows, &reads)) != NULL)

@@ -18,7 +18,7 @@ typedef struct MigRows
 {
 	MigOnline  *online;			/* name: the table that is changed */
 	MigName    *source;			/* that is gone through: the same, or the one an INSERT reads */
-	RangeVar   *relation;		/* the source, as written */
+	RangeVar   *relation;		/* the source, as written; NULL: not known yet */
 	RangeVar   *target;
 	List	   *targets;		/* UPDATE: of ResTarget; else NIL */
 	Node	   *where;
@@ -79,6 +79,8 @@ extern char *mig_rows_narrow(const MigRows *rows, const MigPlaces *places,
 							 const char *instead, const char *condition);
 
 /* --- online_rows.c --- */
+
+extern bool mig_rows_have_rules(Oid relid);
 
 extern List *mig_rows_whole(MigOnline *online, const char *reason);
 

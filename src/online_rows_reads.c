@@ -110,20 +110,18 @@ read_relation(Search *search, const RangeVar *rv)
 		search->reads->unknown = true;
 }
 
-static const char *
-alias_of(const RangeVar *rv)
-{
-	return rv->alias ? rv->alias->aliasname : rv->relname;
-}
-
 /* "t" and "t.*" of the table gone through, and "s.t.c" of any. */
 static bool
 is_whole_row(const Search *search, ColumnRef *ref)
 {
-	const char *alias = alias_of(search->rows->relation);
+	const RangeVar *rv = search->rows->relation;
+	const char *alias;
 
 	if (list_length(ref->fields) > 2)
 		return true;
+	if (rv == NULL)
+		return false;
+	alias = rv->alias ? rv->alias->aliasname : rv->relname;
 	return IsA(linitial(ref->fields), String) && strcmp(strVal(linitial(ref->fields)), alias) == 0 &&
 		(list_length(ref->fields) == 1 || IsA(lsecond(ref->fields), A_Star));
 }
@@ -186,6 +184,8 @@ mig_rows_read(const MigRows *rows, MigReads *reads)
 static List *
 tree_of(Oid relid)
 {
+	if (!OidIsValid(relid))
+		return NIL;				/* an earlier statement makes it */
 	return lcons_oid(relid, mig_relation_children(relid));
 }
 
@@ -329,7 +329,7 @@ mig_rows_entangled(const MigRows *rows, const MigReads *reads)
 
 	foreach(lc, reads->relids)
 		seen = list_concat_unique_oid(seen, tree_of(lfirst_oid(lc)));
-	if (rows->source->relid != target)
+	if (!rows->update && !rows->delete)
 		seen = list_concat_unique_oid(seen, tree_of(rows->source->relid));
 	if (reads->cursor)
 		return "it is about the row of a cursor";
@@ -341,7 +341,7 @@ mig_rows_entangled(const MigRows *rows, const MigReads *reads)
 		return "it reads what is not there yet";
 	if (overlap(seen, changed))
 		return "it reads a table that foreign keys change with this one";
-	if (seen != NIL && (rows->online->name->triggers || have_triggers(list_union_oid(tree, changed))))
+	if (seen != NIL && (rows->online->name->triggers || have_triggers(list_concat_unique_oid(list_copy(tree), changed))))
 		return "it reads other tables, which triggers may change";
 	if (refers_to_itself(rows, tree))
 		return "a foreign key of the table to itself has to hold only at its end";

@@ -218,7 +218,8 @@ open_relation(const Backfill *b, Relation *rel)
 	RangeVar   *rv = makeRangeVarFromNameList(mig_qualified_name(b->batches->table));
 
 	*rel = relation_openrv(rv, AccessShareLock);
-	if ((*rel)->rd_rel->relkind != RELKIND_RELATION)
+	if ((*rel)->rd_rel->relkind != RELKIND_RELATION &&
+		!(by_key(b) && (*rel)->rd_rel->relkind == RELKIND_PARTITIONED_TABLE))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("%s is not a plain table any more", b->batches->table),
