@@ -162,6 +162,17 @@ run_portal(const char *sql, MemoryContext context)
 	return qc.nprocessed;
 }
 
+/*
+ * What the session has counted goes to the others, but not from within a block:
+ * the counters of what the block has changed would be freed under its feet.
+ */
+static void
+report_stat(void)
+{
+	if (!IsTransactionOrTransactionBlock())
+		pgstat_report_stat(false);
+}
+
 uint64
 mig_exec(const char *sql)
 {
@@ -187,7 +198,7 @@ mig_exec(const char *sql)
 	CommitTransactionCommand();
 
 	debug_query_string = NULL;
-	pgstat_report_stat(false);
+	report_stat();
 	pgstat_report_activity(IsTransactionState() ? STATE_IDLEINTRANSACTION : STATE_IDLE, NULL);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
@@ -218,7 +229,7 @@ mig_exec_commit(void)
 	MemoryContext caller = CurrentMemoryContext;
 
 	CommitTransactionCommand();
-	pgstat_report_stat(false);
+	report_stat();
 	MemoryContextSwitchTo(caller);
 }
 
