@@ -158,7 +158,8 @@ verb(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const char *right)
 	begin_verb(fcinfo, request->verb);
 	SPI_connect_ext(is_atomic(fcinfo) ? 0 : SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);
-	result = serve_request(fcinfo, request, wait, right);
+	/* what runs in between need not leave us in our own context */
+	result = MemoryContextStrdup(context, serve_request(fcinfo, request, wait, right));
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return result_row(result);
@@ -351,7 +352,7 @@ mig_wait(PG_FUNCTION_ARGS)
 
 		if (timeout_ms >= 0)
 			left = Max(0, timeout_ms - TimestampDifferenceMilliseconds(since, GetCurrentTimestamp()));
-		result = mig_wait_for_request(request, NULL, left);
+		result = MemoryContextStrdup(context, mig_wait_for_request(request, NULL, left));
 	}
 	SPI_finish();
 	MemoryContextSwitchTo(context);
