@@ -29,6 +29,7 @@
 #define PREFIX			"migrate."
 #define MAX_SCOPE_LEN	200		/* bytes, as a version */
 
+/* An enum starts as its default (16 and later insist when built with assertions). */
 int			mig_stall_limit;
 int			mig_lock_retry_for;
 int			mig_statement_timeout;
@@ -36,20 +37,20 @@ int			mig_max_runs;
 int			mig_workers;
 int			mig_batch_time;
 int			mig_batch_pause;
-int			mig_low_bloat;
+int			mig_low_bloat = MIG_BLOAT_AUTO;
 int			mig_max_replica_lag;
 char	   *mig_ignore_replicas;
 int			mig_max_slot_wal;
 int			mig_max_wal_rate;
 char	   *mig_window;
 int			mig_small_table;
-int			mig_sync_conflict;
-int			mig_on_violation;
+int			mig_sync_conflict = MIG_CONFLICT_NEW;
+int			mig_on_violation = MIG_VIOLATION_LIFT;
 int			mig_keep_dropped;
 bool		mig_keep_columns;
 bool		mig_auto_complete;
 bool		mig_auto_resume;
-int			mig_out_of_order;
+int			mig_out_of_order = MIG_ORDER_WARN;
 char	   *mig_scope;
 
 static const struct config_enum_entry low_bloat_words[] = {
