@@ -272,17 +272,6 @@ mig_is_set_expression(const AlterTableCmd *cmd)
 #define MIG_GRANT_LOCK NoLock
 #endif
 
-/* 18: whether a deferrable key will do (commit 6b652e6ce85a) */
-static inline Oid
-mig_primary_key_index(Relation rel)
-{
-#if PG_VERSION_NUM >= 180000
-	return RelationGetPrimaryKeyIndex(rel, false);
-#else
-	return RelationGetPrimaryKeyIndex(rel);
-#endif
-}
-
 /* 18: generated columns may be virtual (commit 83ea6c54025b) */
 static inline bool
 mig_is_stored(const Constraint *generated)

@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
@@ -19,7 +18,6 @@
 #include "commands/defrem.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -152,15 +150,27 @@ mig_relation_index_columns(Oid indexid)
 	return names;
 }
 
+/* As RelationGetPrimaryKeyIndex, for which the relation would have to be locked. */
 List *
 mig_relation_primary_key(Oid relid)
 {
-	Relation	rel = try_relation_open(relid, NoLock);
-	Oid			index = rel ? mig_primary_key_index(rel) : InvalidOid;
+	ListCell   *lc;
 
-	if (rel)
-		relation_close(rel, NoLock);
-	return mig_relation_index_columns(index);
+	foreach(lc, mig_relation_indexes(relid))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index index;
+		bool		found;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		index = (Form_pg_index) GETSTRUCT(tuple);
+		found = index->indisprimary && index->indisvalid && index->indimmediate;
+		ReleaseSysCache(tuple);
+		if (found)
+			return mig_relation_index_columns(lfirst_oid(lc));
+	}
+	return NIL;
 }
 
 /* Are its columns in the order that "ORDER BY column" has? */
