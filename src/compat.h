@@ -101,6 +101,17 @@ mig_can_connect(Oid dboid, Oid role)
 #define MIG_CAN_BYPASS_LOGIN false
 #endif
 
+/*
+ * Can a worker be given the user id of a role that may not log in?  Before 17
+ * that takes a security context outside of any transaction, which a server
+ * built with assertions insists on not having (StartTransaction in xact.c).
+ */
+#ifdef USE_ASSERT_CHECKING
+#define MIG_CAN_SERVE_NOLOGIN MIG_CAN_BYPASS_LOGIN
+#else
+#define MIG_CAN_SERVE_NOLOGIN true
+#endif
+
 /* 17: processes are known by their number (commit 024c52111757) */
 static inline PGPROC *
 mig_proc_of_vxid(VirtualTransactionId vxid)

@@ -78,9 +78,15 @@ register_worker(int64 request, const char *owner, int notify_pid)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("role \"%s\", which owns the migration, may not connect to this database", owner),
 				 errhint("Grant it: GRANT CONNECT ON DATABASE ... TO %s.", quote_identifier(owner))));
+	extra.can_login = may_log_in(role);
+	if (!extra.can_login && !MIG_CAN_SERVE_NOLOGIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("role \"%s\", which owns the migration, may not log in", owner),
+				 errdetail("This server was built with assertions, which before PostgreSQL 17 need that it may."),
+				 errhint("Give it LOGIN, or use a server built without assertions.")));
 	extra.request = request;
 	extra.role = role;
-	extra.can_login = may_log_in(role);
 	extra.starter = mig_my_vxid();
 
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
