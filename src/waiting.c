@@ -125,24 +125,28 @@ is_over(const MigRequest *request)
 	return strcmp(request->state, "done") == 0 || strcmp(request->state, "failed") == 0;
 }
 
-/* Nobody serves the request, and nobody is going to. */
+/*
+ * Nobody serves the request, and nobody is going to.  A worker that hands over
+ * ends only when its successor queues for the request's lock, which then passes
+ * on at once: so with a worker that we know to have ended, a free lock tells.
+ * Of others we know only that they need time to start.
+ */
 static bool
 is_lost(Wait *wait)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	pid_t		pid;
 
+	/* in this order: it may end in between */
+	if (wait->handle && GetBackgroundWorkerPid(wait->handle, &pid) != BGWH_STOPPED)
+		return false;
 	if (mig_request_is_alive(wait->request))
 	{
 		wait->seen_alive = now;
 		return false;
 	}
-	if (wait->handle && GetBackgroundWorkerPid(wait->handle, &pid) != BGWH_STOPPED)
-		return false;
-	if (wait->handle && wait->seen_alive == 0)
-		return true;			/* it has ended, and never began */
-	return TimestampDifferenceExceeds(Max(wait->seen_alive, wait->since), now,
-									  wait->handle ? 1000 : GRACE_MS);
+	return wait->handle ||
+		TimestampDifferenceExceeds(Max(wait->seen_alive, wait->since), now, GRACE_MS);
 }
 
 static void
