@@ -175,11 +175,14 @@ mig_relation_primary_key(Oid relid)
 
 /* Are its columns in the order that "ORDER BY column" has? */
 static bool
-has_usual_order(Oid indexid, Form_pg_index index)
+has_usual_order(HeapTuple tuple)
 {
-	Relation	rel = try_relation_open(indexid, NoLock);
-	bool		usual = rel != NULL && rel->rd_rel->relam == BTREE_AM_OID;
+	Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
+	bool		isnull;
+	oidvector  *collations;
+	bool		usual = true;
 
+	collations = (oidvector *) DatumGetPointer(SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indcollation, &isnull));
 	for (int i = 0; usual && i < index->indnkeyatts; i++)
 	{
 		Oid			type;
@@ -189,11 +192,9 @@ has_usual_order(Oid indexid, Form_pg_index index)
 
 		get_atttypetypmodcoll(index->indrelid, index->indkey.values[i], &type, &typmod, &collation);
 		opclass = GetDefaultOpClass(type, BTREE_AM_OID);
-		usual = collation == rel->rd_indcollation[i] && OidIsValid(opclass) &&
-			get_opclass_family(opclass) == rel->rd_opfamily[i];
+		usual = collation == collations->values[i] && OidIsValid(opclass) &&
+			get_opclass_family(opclass) == get_opclass_family(get_index_column_opclass(index->indexrelid, i + 1));
 	}
-	if (rel)
-		relation_close(rel, NoLock);
 	return usual;
 }
 
@@ -212,7 +213,7 @@ is_key_to_go_by(Oid indexid)
 		heap_attisnull(tuple, Anum_pg_index_indexprs, NULL);
 	for (int i = 0; usable && i < index->indnkeyatts; i++)
 		usable = mig_relation_is_not_null(index->indrelid, index->indkey.values[i]);
-	usable = usable && has_usual_order(indexid, index);
+	usable = usable && has_usual_order(tuple);
 	ReleaseSysCache(tuple);
 	return usable;
 }
