@@ -108,6 +108,37 @@ CALL migrate.run('CREATE TABLE later ()', wait => false);
 CALL migrate.wait() \gset
 SELECT to_regclass('later');
 
+-- what its statements say reaches whoever waits, also before an error and from a COMMIT
+\set SHOW_CONTEXT always
+SET client_min_messages = notice;
+SELECT migrate.register('0013', $$DROP TABLE IF EXISTS nothing;
+DO 'BEGIN RAISE NOTICE ''hello''  USING DETAIL = ''dear'', HINT = ''world''; RAISE DEBUG ''never''; RAISE LOG ''never''; END';
+CREATE TABLE said (i int);
+CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE WARNING USING ERRCODE = ''01234'', MESSAGE = ''at the end''; RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER say AFTER INSERT ON said INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION say();
+INSERT INTO said VALUES (1);
+DROP TRIGGER say ON said;
+BEGIN;
+CREATE CONSTRAINT TRIGGER say AFTER INSERT ON said INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION say();
+INSERT INTO said VALUES (2);
+SELECT 1;
+COMMIT;
+CREATE INDEX CONCURRENTLY ON said (i);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS said_i_idx ON said (i)$$);
+SELECT migrate.register('0014', $$SET client_min_messages = warning;
+DROP TABLE IF EXISTS nothing;
+RESET client_min_messages;
+DO 'BEGIN RAISE NOTICE ''before the error''; PERFORM 1 / 0; END'$$, verify => 'DROP TABLE IF EXISTS nothing');
+CALL migrate.apply();
+SELECT migrate.register('0014', $$DO 'BEGIN FOR i IN 1 .. 600 LOOP RAISE NOTICE ''%'', i; END LOOP; END'$$);
+SELECT migrate.register('0015', 'SELECT');
+\set SHOW_CONTEXT errors
+SET client_min_messages = warning;
+CALL migrate.apply();
+SELECT cardinality(notices), notices[501]::json->>'message' AS last FROM migrate_internal.request ORDER BY id DESC LIMIT 1;
+DROP FUNCTION say CASCADE;
+DROP TABLE said;
+
 DROP TABLE IF EXISTS a, v, after_s, later, independent, users CASCADE;
 DROP SCHEMA s CASCADE;
 DROP EXTENSION migrate;

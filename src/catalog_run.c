@@ -121,13 +121,13 @@ mig_request_get(int64 id)
 	MigRequest *request = NULL;
 
 	mig_query_begin(&query,
-					"SELECT " REQUEST_COLUMNS ", notices, scope"
+					"SELECT " REQUEST_COLUMNS ", cardinality(notices), scope"
 					" FROM migrate_internal.request WHERE id = $1");
 	mig_arg_int64(&query, id, false);
 	if (mig_query_run(&query) > 0)
 	{
 		request = request_of_row(&query, 0);
-		request->notices = mig_col_texts(&query, 0, 32);
+		request->notices = mig_col_int(&query, 0, 32);
 		request->scope = mig_col_text(&query, 0, 33);
 	}
 	mig_query_end(&query);
@@ -245,17 +245,81 @@ mig_request_add_failed(int64 id, const char *version, const MigError *error)
 	mig_query_end(&query);
 }
 
+/* Words of elog.c, as a client sees them. */
+static const char *
+severity_word(int elevel)
+{
+	return elevel == INFO ? "INFO" : elevel == NOTICE ? "NOTICE" : "WARNING";
+}
+
+static char *
+notice_to_json(const MigNotice *notice)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	append_pair(&buf, "severity", severity_word(notice->elevel));
+	append_pair(&buf, "sqlstate", notice->sqlstate);
+	append_pair(&buf, "message", notice->message);
+	append_pair(&buf, "detail", notice->detail);
+	append_pair(&buf, "hint", notice->hint);
+	append_pair(&buf, "context", notice->context);
+	appendStringInfoChar(&buf, '}');
+	return buf.data;
+}
+
+List *
+mig_request_notices(int64 id, int from)
+{
+	MigQuery	query;
+	List	   *result = NIL;
+
+	mig_query_begin(&query,
+					"SELECT j.n->>'severity', j.n->>'sqlstate', j.n->>'message', j.n->>'detail', j.n->>'hint',"
+					" j.n->>'context' FROM migrate_internal.request r"
+					" CROSS JOIN LATERAL unnest(r.notices[$2 + 1 :]) WITH ORDINALITY AS u (text, place)"
+					" CROSS JOIN LATERAL (SELECT u.text::json) AS j (n) WHERE r.id = $1 ORDER BY u.place");
+	mig_arg_int64(&query, id, false);
+	mig_arg_int(&query, from);
+	mig_query_run(&query);
+	for (uint64 i = 0; i < query.rows; i++)
+	{
+		MigNotice  *notice = palloc0(sizeof(MigNotice));
+		const char *word = mig_col_text(&query, i, 1);
+
+		notice->elevel = strcmp(word, "INFO") == 0 ? INFO : strcmp(word, "NOTICE") == 0 ? NOTICE : WARNING;
+		notice->sqlstate = mig_col_text(&query, i, 2);
+		notice->message = mig_col_text(&query, i, 3);
+		notice->detail = mig_col_text(&query, i, 4);
+		notice->hint = mig_col_text(&query, i, 5);
+		notice->context = mig_col_text(&query, i, 6);
+		result = lappend(result, notice);
+	}
+	mig_query_end(&query);
+	return result;
+}
+
 void
-mig_request_add_notice(int64 id, const char *notice)
+mig_request_add_notice(int64 id, const MigNotice *notice)
 {
 	MigQuery	query;
 
 	mig_query_begin(&query,
 					"UPDATE migrate_internal.request SET notices = notices || $2 WHERE id = $1");
 	mig_arg_int64(&query, id, false);
-	mig_arg_text(&query, notice);
+	mig_arg_text(&query, notice_to_json(notice));
 	mig_query_run(&query);
 	mig_query_end(&query);
+}
+
+void
+mig_request_take_notices(int64 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_notices_take())
+		mig_request_add_notice(id, lfirst(lc));
 }
 
 void

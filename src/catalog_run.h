@@ -12,6 +12,7 @@
 
 #include "events.h"
 #include "migrate.h"
+#include "notice.h"
 
 /* An error as it travels from a worker to the caller. */
 typedef struct MigError
@@ -46,7 +47,7 @@ typedef struct MigRequest
 	int64		age_ms;
 	List	   *done;			/* versions */
 	List	   *failed;			/* versions */
-	List	   *notices;		/* for the caller */
+	int			notices;		/* how many there are for the caller */
 	char	   *waiting_for;	/* or NULL */
 	char	   *result;			/* or NULL */
 	MigError   *error;			/* or NULL */
@@ -58,11 +59,13 @@ extern MigRequest *mig_request_get(int64 id);	/* NULL: none */
 extern void mig_request_start(int64 id);
 extern void mig_request_add_done(int64 id, const char *version);
 extern void mig_request_add_failed(int64 id, const char *version, const MigError *error);	/* the first error stays */
-extern void mig_request_add_notice(int64 id, const char *notice);
+extern void mig_request_add_notice(int64 id, const MigNotice *notice);
+extern void mig_request_take_notices(int64 id); /* add those that this worker has kept */
+extern List *mig_request_notices(int64 id, int from);	/* of MigNotice: those behind the first "from" */
 extern void mig_request_waiting(int64 id, const char *waiting_for);	/* NULL: no more */
 extern void mig_request_finish(int64 id, const char *result);	/* failed, if anything has failed */
 
-/* Requests of this database that have not ended, oldest first: list of MigRequest, without their notices. */
+/* Requests of this database that have not ended, oldest first: list of MigRequest. */
 extern List *mig_request_open(void);
 
 /* The open request that this version is worked on for; 0: none. */

@@ -44,6 +44,7 @@
 
 #include "compat.h"
 #include "exec.h"
+#include "notice.h"
 #include "settings.h"
 
 /* The user id was switched after connecting, see above. */
@@ -102,6 +103,7 @@ mig_exec_connect(Oid database, Oid role, bool can_login)
 		CommitTransactionCommand();
 	}
 	lift_timeouts();
+	mig_notices_install();
 }
 
 void

@@ -573,6 +573,7 @@ try_run(MigRun *run)
 	}
 	PG_CATCH();
 	{
+		mig_notices_end();
 		note_awaited_lock(run);
 		edata = mig_exec_error(run->context, false);
 	}
@@ -636,6 +637,7 @@ mig_run(const MigRequest *request, const char *version, MigDirection direction,
 		MemoryContextSwitchTo(caller);	/* the error outlives the run */
 		if (!try_recover(&run, edata, &outcome, error))
 			break;
+		mig_notices_forget();	/* they are said again */
 		MemoryContextSwitchTo(run.context);
 	}
 	if (run.other_owner)

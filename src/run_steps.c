@@ -18,6 +18,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/instrument.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -95,6 +96,12 @@ name_session(const MigRun *run, const MigStep *step)
 	SetConfigOption("application_name", name, PGC_USERSET, PGC_S_SESSION);
 }
 
+static void
+listen_to(const MigRun *run, const MigStep *step)
+{
+	mig_notices_begin(psprintf("step %d of migration %s, line %d", step->step, run->version, step->line));
+}
+
 static uint64
 run_measured(MigRun *run, MigStep *step, uint64 (*action) (MigRun *, const MigStep *), Measured *m)
 {
@@ -102,8 +109,10 @@ run_measured(MigRun *run, MigStep *step, uint64 (*action) (MigRun *, const MigSt
 				end;
 	uint64		wal = pgWalUsage.wal_bytes;
 
+	listen_to(run, step);
 	INSTR_TIME_SET_CURRENT(start);
 	m->rows = action(run, step);
+	mig_notices_end();
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	m->ms = INSTR_TIME_GET_MILLISEC(end);
@@ -267,12 +276,26 @@ mig_run_begin_with_locks(MigRun *run, List *steps)
 	run->next_warning = 0;
 }
 
+/*
+ * A statement that was written outside of any block shares its transaction by
+ * our choice: what it has deferred to its end happens now, as after a COMMIT
+ * of its own, so that the next one may alter the table, or drop the trigger.
+ */
 static uint64
 do_in_block(MigRun *run, const MigStep *step)
 {
+	uint64		rows;
+
 	if (step->kind == MIG_STEP_LOOK)
 		return mig_run_look(run, step);
-	return mig_exec(step->command);
+	rows = mig_exec(step->command);
+	if (step->begin == NULL)
+	{
+		mig_exec_begin();
+		AfterTriggerFireDeferred();
+		mig_exec_commit();
+	}
+	return rows;
 }
 
 static uint64
@@ -333,7 +356,9 @@ run_transaction(MigRun *run, List *steps)
 		record_transaction(run, steps, measured, finish);
 		recorded = true;
 	}
+	listen_to(run, llast(steps));
 	mig_exec(first->ends_aborted ? "ROLLBACK" : "COMMIT");
+	mig_notices_end();
 	if (!recorded)
 		record_transaction(run, steps, measured, finish);
 	foreach(lc, steps)
@@ -427,6 +452,7 @@ safe_point(MigRun *run, MigStep *next)
 	pause = mig_get_pause(run->version);
 	mig_settings_apply(mig_run_settings(run->id));	/* tune() may have changed them */
 	mig_run_at_step(run->version, next->phase, next->step, steps_done(run));
+	mig_request_take_notices(run->request->id);
 	mig_exec_commit();
 	if (strcmp(pause, "none") != 0)
 		ereport(ERROR,
@@ -505,7 +531,9 @@ verify_and_abort(MigRun *run)
 	run->current = NULL;
 	mig_exec_begin();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	mig_notices_begin(psprintf("verify of migration %s", run->version));
 	mig_run_verify(run);
+	mig_notices_end();
 	PopActiveSnapshot();
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(run->context);

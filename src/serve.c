@@ -114,8 +114,10 @@ is_free(MigGraph *graph, const MigRequest *request, Migration *m, List *stuck)
 static void
 tell(const MigRequest *request, const char *warning)
 {
+	MigNotice	notice = {.elevel = WARNING, .message = unconstify(char *, warning)};
+
 	if (request->id != 0)
-		mig_request_add_notice(request->id, warning);
+		mig_request_add_notice(request->id, &notice);
 	else
 		ereport(WARNING, (errmsg_internal("%s", warning)));
 }
@@ -279,6 +281,7 @@ note_outcome(MigRequest *request, Migration *m, MigOutcome outcome, const MigErr
 	MemoryContext old = CurrentMemoryContext;
 
 	mig_exec_begin();
+	mig_request_take_notices(request->id);
 	if (outcome == MIG_OUTCOME_DONE)
 	{
 		request->done = lappend(request->done, m->version);

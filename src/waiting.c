@@ -52,12 +52,17 @@ typedef struct Wait
 	MemoryContext context;		/* reset at each look */
 } Wait;
 
+static int
+sqlstate_of(const char *code)
+{
+	return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]);
+}
+
 void
 mig_raise(const MigError *error)
 {
 	ereport(ERROR,
-			(errcode(MAKE_SQLSTATE(error->sqlstate[0], error->sqlstate[1], error->sqlstate[2],
-								   error->sqlstate[3], error->sqlstate[4])),
+			(errcode(sqlstate_of(error->sqlstate)),
 			 errmsg_internal("%s", error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
 			 error->hint ? errhint("%s", error->hint) : 0,
@@ -149,15 +154,34 @@ is_lost(Wait *wait)
 		TimestampDifferenceExceeds(Max(wait->seen_alive, wait->since), now, GRACE_MS);
 }
 
+/* What the migrations' own statements have said, and what the worker has to say. */
+static void
+tell_notices(Wait *wait)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_request_notices(wait->request, wait->notices_shown))
+	{
+		const MigNotice *notice = lfirst(lc);
+
+		wait->notices_shown++;
+		ereport(notice->elevel,
+				(notice->sqlstate ? errcode(sqlstate_of(notice->sqlstate)) : 0,
+				 errmsg_internal("%s", notice->message),
+				 notice->detail ? errdetail_internal("%s", notice->detail) : 0,
+				 notice->hint ? errhint("%s", notice->hint) : 0,
+				 notice->context ? errcontext("%s", notice->context) : 0));
+	}
+}
+
 static void
 tell(Wait *wait, const MigRequest *request)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	char	   *line;
 
-	while (wait->notices_shown < list_length(request->notices))
-		ereport(WARNING,
-				(errmsg_internal("%s", (char *) list_nth(request->notices, wait->notices_shown++))));
+	if (wait->notices_shown < request->notices)
+		tell_notices(wait);
 	if (now < wait->next_notice || is_over(request))
 		return;
 	wait->next_notice =

@@ -15,7 +15,7 @@ my @order = (
 	'runbook', 'preflight*', 'rehearse*', 'preview',
 	'inline', 'serve', 'loss', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock',
 	# 2
-	'register', 'load*', 'tar', 'fingerprint', 'disk', 'catalog*', 'events', 'query', 'exec', 'session*',
+	'register', 'load*', 'tar', 'fingerprint', 'disk', 'catalog*', 'events', 'query', 'exec', 'notice', 'session*',
 	# 1
 	'targets', 'graph', 'check*', 'plan*', 'online*', 'refuse', 'classify*', 'effect*', 'partition', 'undo*', 'naming', 'index', 'dependents', 'relation*', 'overlay', 'hazard', 'lock_holders',
 	'block', 'parse', 'sqlgen', 'scan', 'version', 'settings', 'window',
