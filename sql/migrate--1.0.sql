@@ -235,6 +235,23 @@ CREATE TABLE migrate_internal.granted_right (
 	PRIMARY KEY (owner, grantee, kind)
 );
 
+-- Which columns are kept equal, and who asked for it; what is done is in the
+-- arguments of the sync triggers.
+CREATE TABLE migrate_internal.sync (
+	scope			text NOT NULL,
+	relation		text NOT NULL,
+	old				text[] NOT NULL,
+	new				text[] NOT NULL,
+	up				text[],				-- NULL: not that way
+	down			text[],
+	conflict		text NOT NULL CHECK (conflict IN ('new', 'old', 'error')),
+	fill			text,				-- version of the run that fills; NULL: none
+	version			text,				-- of the migration that it belongs to; NULL: none
+	created_by		text NOT NULL,
+	created_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (scope, relation, old, new)
+);
+
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.migration', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.run', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.run_id', '');
@@ -243,6 +260,7 @@ SELECT pg_catalog.pg_extension_config_dump('migrate_internal.cursor', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.event', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.event_id', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate_internal.granted_right', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate_internal.sync', '');
 
 
 -- ---------------------------------------------------------------------------
@@ -415,6 +433,38 @@ CREATE FUNCTION migrate.resolve(version text, step int, outcome text)
 	AS 'MODULE_PATHNAME', 'mig_resolve';
 COMMENT ON FUNCTION migrate.resolve(text, int, text)
 	IS 'say of a step that may have run whether it is done or is to run again; outcome: done or again';
+
+
+-- ---------------------------------------------------------------------------
+-- Columns that are kept equal
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION migrate_internal.sync_row()
+	RETURNS trigger LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_sync_row';
+COMMENT ON FUNCTION migrate_internal.sync_row()
+	IS 'row trigger that keeps columns equal; its arguments are written by migrate alone';
+REVOKE ALL ON FUNCTION migrate_internal.sync_row() FROM PUBLIC;
+
+CREATE FUNCTION migrate.sync_columns(relation regclass, old name[], new name[],
+									 up text[] DEFAULT NULL, down text[] DEFAULT NULL,
+									 options jsonb DEFAULT '{}')
+	RETURNS text LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_sync_columns';
+COMMENT ON FUNCTION migrate.sync_columns(regclass, name[], name[], text[], text[], jsonb)
+	IS 'keep old and new columns of a table equal whenever a row is written: up makes each new column from the old ones, down each old column from the new ones, both null: copies, one: one way; returns the version of the run that fills the rows which are there already, after COMMIT (null with options {"backfill": false}: they are filled as they are written); other options: settings, without the prefix; only for who owns the table (42501 otherwise); what a row trigger cannot keep true is refused (0A000, 42P17) with the reason';
+
+CREATE FUNCTION migrate.unsync_columns(relation regclass, old name[], new name[])
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_unsync_columns';
+COMMENT ON FUNCTION migrate.unsync_columns(regclass, name[], name[])
+	IS 'end what sync_columns began, both columns stay as they are; 42704 if they are not kept equal, 55000 if a migration does it';
+
+CREATE FUNCTION migrate.in_sync("row" record, new name[] DEFAULT NULL)
+	RETURNS boolean LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'mig_in_sync';
+COMMENT ON FUNCTION migrate.in_sync(record, name[])
+	IS 'are the columns of a row, given as SELECT ... FROM t WHERE NOT migrate.in_sync(t), equal as sync_columns keeps them? new: of that pair alone; null for a null row; only for who owns the table (42501 otherwise)';
 
 
 -- ---------------------------------------------------------------------------
@@ -620,6 +670,33 @@ FROM (SELECT pg_catalog.count(*) FILTER (WHERE t.is_running),
 		) r(stalled_ms_total);
 COMMENT ON VIEW migrate.stat
 	IS 'one row, always there, for monitoring: how many run, wait, have failed, rest expanded (and since when the oldest); rows, WAL bytes and milliseconds stalled, summed over all steps ever run';
+
+CREATE VIEW migrate.syncs AS
+SELECT s.relation, s.old, s.new, s.up, s.down, s.conflict AS sync_conflict,
+	s.version, s.fill AS backfill,
+	CASE WHEN s.fill IS NULL THEN 'none' ELSE f.state END AS backfill_state,
+	t.tgname::text AS trigger,
+	COALESCE(t.tgenabled OPERATOR(pg_catalog.=) 'A', false) AS active,
+	(SELECT pg_catalog.min(l.tgname::text COLLATE "C")
+		FROM pg_catalog.pg_trigger l
+		WHERE l.tgrelid OPERATOR(pg_catalog.=) t.tgrelid
+			AND l.tgtype::int OPERATOR(pg_catalog.&) 67 OPERATOR(pg_catalog.=) 3
+			AND l.tgtype::int OPERATOR(pg_catalog.&) 20 OPERATOR(pg_catalog.<>) 0
+			AND l.tgenabled OPERATOR(pg_catalog.<>) 'D'
+			AND l.tgname OPERATOR(pg_catalog.>) t.tgname) AS fires_later,
+	s.created_by, s.created_at
+FROM migrate_internal.sync s
+	LEFT JOIN migrate_internal.shown f ON f.version OPERATOR(pg_catalog.=) s.fill
+	LEFT JOIN (pg_catalog.pg_trigger t
+		JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
+		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace)
+		ON t.tgfoid OPERATOR(pg_catalog.=) 'migrate_internal.sync_row()'::regprocedure::oid
+		AND s.relation OPERATOR(pg_catalog.=) pg_catalog.format('%I.%I', n.nspname, c.relname)
+WHERE s.scope OPERATOR(pg_catalog.=) COALESCE(pg_catalog.current_setting('migrate.scope', true), '')
+ORDER BY s.relation, s.created_at;
+COMMENT ON VIEW migrate.syncs
+	IS 'columns that are kept equal: by sync_columns, or by a migration (version); backfill: the run that fills the rows which were there, backfill_state as in status, none: they are filled as they are written; active: the trigger is there and fires always; fires_later: a trigger that changes rows after it';
+GRANT SELECT ON migrate.syncs TO PUBLIC;
 
 CREATE VIEW migrate.failed_rows AS
 SELECT f.version, f.step, f.relation, f.key, f.sqlstate, f.message, f.at

@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "api_run.h"
 #include "catalog.h"
 #include "catalog_run.h"
 #include "inline.h"
@@ -37,6 +38,8 @@
 #include "settings.h"
 #include "waiting.h"
 #include "worker.h"
+
+#define ORIGIN_RUN "run"
 
 PG_FUNCTION_INFO_V1(mig_apply);
 PG_FUNCTION_INFO_V1(mig_complete);
@@ -232,25 +235,42 @@ run_version(void)
 	}
 }
 
-/* Register SQL under a version of its own, outside the order, and run it. */
-static Datum
-run_outside_order(FunctionCallInfo fcinfo, char *sql, char *name, Jsonb *options, bool wait)
+/* Register SQL under a version of its own, outside the order. */
+static void
+prepare_run(MigRequest *request, char *sql, char *name, Jsonb *options, const char *origin)
 {
-	MigRequest	request = {0};
 	Migration	new = {0};
 
 	new.version = run_version();
 	new.up = sql;
 	new.name = name;
 	new.options = options;
-	new.origin = "run";
+	new.origin = pstrdup(origin);
 	new.requires_written = true;	/* none */
 	(void) mig_register_all(list_make1(&new), false, false);
 
-	request.verb = "run";
-	request.target = pstrdup(new.version);
-	request.complete = true;
+	request->verb = "run";
+	request->target = pstrdup(new.version);
+	request->complete = true;
+}
+
+static Datum
+run_outside_order(FunctionCallInfo fcinfo, char *sql, char *name, Jsonb *options, bool wait)
+{
+	MigRequest	request = {0};
+
+	prepare_run(&request, sql, name, options, ORIGIN_RUN);
 	return verb(fcinfo, &request, wait, "apply");
+}
+
+char *
+mig_api_run_later(FunctionCallInfo fcinfo, char *sql, char *name, Jsonb *options, const char *origin)
+{
+	MigRequest	request = {0};
+
+	prepare_run(&request, sql, name, options, origin);
+	(void) serve_request(fcinfo, &request, false, "apply");
+	return request.target;
 }
 
 Datum

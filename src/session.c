@@ -67,11 +67,16 @@ mig_identity_extension(MigIdentity *save)
 }
 
 void
+mig_identity_role(Oid role, const char *search_path, MigIdentity *save)
+{
+	identity_switch(role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION,
+					search_path, save);
+}
+
+void
 mig_identity_owner(const char *owner, const char *search_path, MigIdentity *save)
 {
-	identity_switch(mig_owner_oid(owner),
-					SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION,
-					search_path, save);
+	mig_identity_role(mig_owner_oid(owner), search_path, save);
 }
 
 void

@@ -30,6 +30,9 @@ extern void mig_identity_extension(MigIdentity *save);
  */
 extern void mig_identity_owner(const char *owner, const char *search_path, MigIdentity *save);
 
+/* The same for a role that is known by its number: the owner of a table. */
+extern void mig_identity_role(Oid role, const char *search_path, MigIdentity *save);
+
 /* Back to what was; everything SET meanwhile is undone.  An abort of the transaction does the same. */
 extern void mig_identity_restore(const MigIdentity *save);
 

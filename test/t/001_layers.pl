@@ -13,7 +13,7 @@ my @order = (
 	'launcher', 'dropdb', 'waiting', 'worker*',
 	# 3
 	'runbook', 'preflight*', 'rehearse*', 'preview',
-	'inline', 'serve', 'loss', 'run*', 'step*', 'backfill', 'sync', 'lock_ladder', 'lock',
+	'inline', 'serve', 'loss', 'run*', 'step*', 'backfill', 'sync*', 'lock_ladder', 'lock',
 	# 2
 	'register', 'load*', 'tar', 'fingerprint', 'disk', 'catalog*', 'events', 'query', 'exec', 'notice', 'session*',
 	# 1
