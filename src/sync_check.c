@@ -26,7 +26,6 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
-#include "compat.h"
 #include "relation.h"
 #include "session.h"
 #include "settings.h"
@@ -54,7 +53,7 @@ is_searched_whole(Relation rel)
 	SysScanDesc scan;
 	bool		found;
 
-	if (OidIsValid(mig_primary_key_index(rel)) || OidIsValid(RelationGetReplicaIndex(rel)))
+	if (mig_relation_has_primary_key(RelationGetRelid(rel)) || OidIsValid(RelationGetReplicaIndex(rel)))
 		return false;
 	subscribed = table_open(SubscriptionRelRelationId, AccessShareLock);
 	ScanKeyInit(&key, Anum_pg_subscription_rel_srrelid, BTEqualStrategyNumber, F_OIDEQ,
