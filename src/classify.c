@@ -41,6 +41,7 @@ static const Family families[] = {
 	{T_AlterStatsStmt, mig_effect_undo_other},
 	{T_AlterSubscriptionStmt, mig_effect_cluster},
 	{T_AlterSystemStmt, mig_effect_cluster},
+	{T_AlterTableMoveAllStmt, mig_effect_whole},
 	{T_AlterTableStmt, mig_effect_alter_table},
 	{T_CallStmt, mig_effect_code},
 	{T_CheckPointStmt, mig_effect_cluster},

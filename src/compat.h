@@ -299,7 +299,19 @@ static inline bool
 mig_is_enforced(const Constraint *constraint)
 {
 #if PG_VERSION_NUM >= 180000
-	return constraint->is_enforced;
+	/* the parser says it of those alone that may be otherwise */
+	return constraint->is_enforced ||
+		(constraint->contype != CONSTR_CHECK && constraint->contype != CONSTR_FOREIGN);
+#else
+	return true;
+#endif
+}
+
+static inline bool
+mig_constraint_is_enforced(Form_pg_constraint con)
+{
+#if PG_VERSION_NUM >= 180000
+	return con->conenforced;
 #else
 	return true;
 #endif
@@ -310,6 +322,13 @@ mig_is_enforced(const Constraint *constraint)
 #define MIG_HAS_NOT_NULL_NOT_VALID true
 #else
 #define MIG_HAS_NOT_NULL_NOT_VALID false
+#endif
+
+/* ... of this type in pg_constraint */
+#if PG_VERSION_NUM >= 180000
+#define MIG_CONSTRAINT_NOTNULL CONSTRAINT_NOTNULL
+#else
+#define MIG_CONSTRAINT_NOTNULL 'n'
 #endif
 
 /* Is a column that says NOT NULL known to hold no null? */
@@ -433,6 +452,20 @@ mig_alters_inheritability(const AlterTableCmd *cmd)
 	return false;
 #endif
 }
+
+/* 18: ADD CONSTRAINT locks the whole tree, whatever comes of it there (commit 14e87ffa5c54) */
+#if PG_VERSION_NUM >= 180000
+#define MIG_ADD_CONSTRAINT_LOCKS_TREE true
+#else
+#define MIG_ADD_CONSTRAINT_LOCKS_TREE false
+#endif
+
+/* 17: partitions have the identity columns of the partitioned table (commit 699586315704) */
+#if PG_VERSION_NUM >= 170000
+#define MIG_PARTITIONED_IDENTITY true
+#else
+#define MIG_PARTITIONED_IDENTITY false
+#endif
 
 /* 17: a partitioned table has an access method for its partitions to come (commit 374c7a229042) */
 #if PG_VERSION_NUM >= 170000

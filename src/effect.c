@@ -299,7 +299,8 @@ mark_work(MigWork *work, Oid relid, bool rewrites)
 	int64		rows,
 				bytes;
 
-	if (text == NULL)
+	/* what is behind a foreign table is no business of ours */
+	if (text == NULL || get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
 		return false;
 	mig_relation_size(relid, text, &rows, &bytes);
 	if (bytes == 0)

@@ -268,28 +268,6 @@ drop_function(MigWork *work, DropStmt *stmt, ObjectWithArgs *function)
 	brings_back(work, stmt, ProcedureRelationId, found ? address.objectId : InvalidOid);
 }
 
-/* All relations of a schema, or of some owners. */
-static void
-lock_relations(MigWork *work, AttrNumber column, List *oids)
-{
-	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
-		Oid			value = column == Anum_pg_class_relnamespace ? class->relnamespace : class->relowner;
-
-		if (list_member_oid(oids, value) && class->relkind != RELKIND_INDEX &&
-			class->relkind != RELKIND_PARTITIONED_INDEX && class->relkind != RELKIND_TOASTVALUE &&
-			class->relkind != RELKIND_COMPOSITE_TYPE)
-			mig_effect_lock_oid(work, class->oid, AccessExclusiveLock);
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-}
-
 static void
 drop_schema(MigWork *work, DropStmt *stmt, const char *nspname)
 {
@@ -305,7 +283,7 @@ drop_schema(MigWork *work, DropStmt *stmt, const char *nspname)
 	mig_effect_breaks(work, nspname);
 	brings_back(work, stmt, NamespaceRelationId, nspid);
 	if (OidIsValid(nspid) && stmt->behavior == DROP_CASCADE)
-		lock_relations(work, Anum_pg_class_relnamespace, list_make1_oid(nspid));
+		mig_effect_lock_relations(work, Anum_pg_class_relnamespace, list_make1_oid(nspid));
 }
 
 static void
@@ -415,97 +393,4 @@ mig_effect_drop(MigWork *work, Node *node)
 	foreach(lc, stmt->objects)
 		drop_object(work, stmt, lfirst(lc));
 	mig_effect_undo_drops(work);
-}
-
-/* --- TRUNCATE, LOCK, DROP OWNED, REASSIGN OWNED --- */
-
-static void
-truncate_referencing(MigWork *work, Oid relid, List **seen)
-{
-	ListCell   *lc;
-
-	*seen = lappend_oid(*seen, relid);
-	foreach(lc, mig_relation_foreign_keys(relid))
-	{
-		MigForeignKey *key = lfirst(lc);
-
-		if (key->to != relid || list_member_oid(*seen, key->from))
-			continue;
-		mig_effect_lock_oid(work, key->from, AccessExclusiveLock);
-		truncate_referencing(work, key->from, seen);
-	}
-}
-
-static void
-effect_truncate(MigWork *work, TruncateStmt *stmt)
-{
-	List	   *seen = NIL;
-	ListCell   *lc;
-
-	work->effect->writes_rows = true;
-	foreach(lc, stmt->relations)
-	{
-		RangeVar   *rv = lfirst_node(RangeVar, lc);
-		MigName    *name = mig_effect_name(work, rv, false);
-
-		mig_effect_about(work, name, AccessExclusiveLock);
-		if (rv->inh)
-			mig_effect_lock_children(work, name, AccessExclusiveLock);
-		if (stmt->behavior == DROP_CASCADE && OidIsValid(name->relid))
-			truncate_referencing(work, name->relid, &seen);
-	}
-}
-
-static void
-effect_lock_table(MigWork *work, LockStmt *stmt)
-{
-	ListCell   *lc;
-
-	work->effect->undo = "";
-	work->effect->block_only = true;
-	work->effect->keeps_block = true;
-	foreach(lc, stmt->relations)
-	{
-		RangeVar   *rv = lfirst_node(RangeVar, lc);
-		MigName    *name = mig_effect_name(work, rv, false);
-
-		mig_effect_about(work, name, stmt->mode);
-		if (rv->inh)
-			mig_effect_lock_children(work, name, stmt->mode);
-	}
-}
-
-static List *
-role_oids(List *roles)
-{
-	List	   *oids = NIL;
-	ListCell   *lc;
-
-	foreach(lc, roles)
-		oids = lappend_oid(oids, get_rolespec_oid(lfirst_node(RoleSpec, lc), true));
-	return oids;
-}
-
-void
-mig_effect_whole(MigWork *work, Node *node)
-{
-	switch (nodeTag(node))
-	{
-		case T_TruncateStmt:
-			effect_truncate(work, (TruncateStmt *) node);
-			break;
-		case T_LockStmt:
-			effect_lock_table(work, (LockStmt *) node);
-			break;
-		case T_DropOwnedStmt:
-			lock_relations(work, Anum_pg_class_relowner, role_oids(((DropOwnedStmt *) node)->roles));
-			mig_effect_breaks(work, NULL);
-			mig_effect_irreversible(work, "it drops whatever a role owns");
-			mig_effect_add_change(work, MIG_OPAQUE);
-			break;
-		default:
-			lock_relations(work, Anum_pg_class_relowner,
-						   role_oids(castNode(ReassignOwnedStmt, node)->roles));
-			break;
-	}
 }

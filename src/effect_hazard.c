@@ -165,7 +165,14 @@ hazard_composite(MigWork *work, AlterTableStmt *stmt)
 	if (!name->created)
 		mig_effect_hazard(work, MIG_HZ_TYPE_ATTRIBUTE, NULL, name->text, NULL);
 	foreach(lc, typed)
+	{
+		ListCell   *lk;
+
 		mig_effect_lock_oid(work, lfirst_oid(lc), AccessExclusiveLock);
+		foreach(lk, stmt->cmds)
+			if (lfirst_node(AlterTableCmd, lk)->subtype == AT_AlterColumnType)
+				mig_effect_alter_type(work, mig_effect_name_of_oid(work, lfirst_oid(lc)), lfirst(lk), true);
+	}
 	if (typed != NIL && first->behavior != DROP_CASCADE && !name->touched)
 		mig_effect_fails(work, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, -1,
 						 "Use ALTER ... CASCADE to alter the typed tables too.",

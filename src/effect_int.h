@@ -166,6 +166,15 @@ typedef struct MigAltering
 /* All locks, work and hazards of an ALTER TABLE but those on the table itself. */
 extern void mig_effect_alter_work(MigWork *work, AlterTableStmt *stmt, const MigName *name, LOCKMODE mode);
 
+/* What its subcommands lock beside the table: children, partitions, sequences. */
+extern void mig_effect_lock_around(MigAltering *alter);
+
+/* The same for a key or EXCLUDE that is not made from an index that is there. */
+extern void mig_effect_lock_for_index(MigAltering *alter, const Constraint *con);
+
+/* The sequences that a table owns go where it goes. */
+extern void mig_effect_lock_owned_sequences(MigWork *work, Oid relid);
+
 /* Of one family of subcommands each; false if the subcommand is none of theirs. */
 extern bool mig_effect_work_column(MigAltering *alter, AlterTableCmd *cmd);
 extern bool mig_effect_work_constraint(MigAltering *alter, AlterTableCmd *cmd);
@@ -185,6 +194,9 @@ extern void mig_effect_recheck(MigWork *work, Oid relid, const char *colname);
 
 /* Of these objects (list of ObjectAddress *) those that no earlier statement can have dropped. */
 extern List *mig_effect_still_there(MigWork *work, List *objects);
+
+/* All relations of a schema, or of some owners (by that column of pg_class), are locked against everybody. */
+extern void mig_effect_lock_relations(MigWork *work, AttrNumber column, List *oids);
 
 /* What is dropped along with it (list of ObjectAddress *) is locked. */
 extern void mig_effect_lock_dependents(MigWork *work, List *objects);
@@ -221,7 +233,7 @@ extern void mig_effect_on_table(MigWork *work, Node *node);	/* trigger, policy, 
 extern void mig_effect_alter_table(MigWork *work, Node *node);
 extern void mig_effect_alter_other(MigWork *work, Node *node);	/* sequence, domain, enum, COMMENT, GRANT, ... */
 extern void mig_effect_drop(MigWork *work, Node *node);
-extern void mig_effect_whole(MigWork *work, Node *node);	/* TRUNCATE, LOCK, DROP OWNED, REASSIGN OWNED */
+extern void mig_effect_whole(MigWork *work, Node *node);	/* TRUNCATE, LOCK, DROP OWNED, REASSIGN OWNED, ALL IN TABLESPACE */
 extern void mig_effect_rename(MigWork *work, Node *node);	/* and SET SCHEMA */
 extern void mig_effect_fails_leftover(MigWork *work, const MigName *index);
 extern void mig_effect_index(MigWork *work, Node *node);	/* CREATE INDEX, REINDEX, CLUSTER, VACUUM, REFRESH */

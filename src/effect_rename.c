@@ -13,8 +13,13 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "utils/lsyscache.h"
 
+#include "compat.h"
+#include "dependents.h"
 #include "effect_int.h"
+#include "relation.h"
 #include "sqlgen.h"
 
 /* As in ALTER ... */
@@ -74,7 +79,8 @@ rename_relation(MigWork *work, RenameStmt *stmt)
 	if (nothing_to_do(work, name))
 		return;
 	/* ALTER TABLE takes the strong lock on an index all the same */
-	if (stmt->renameType == OBJECT_INDEX && (name->relkind == 0 || is_index))
+	if (stmt->renameType == OBJECT_INDEX && (name->relkind == 0 || name->relkind == RELKIND_INDEX ||
+											 name->relkind == RELKIND_PARTITIONED_INDEX))
 		mode = ShareUpdateExclusiveLock;
 	mig_effect_about(work, name, mode);
 	mig_effect_move(work, name, name->nspname, stmt->newname);
@@ -112,6 +118,16 @@ rename_column(MigWork *work, RenameStmt *stmt)
 	mig_effect_change(work, MIG_ALTERS, name);
 }
 
+/* Have the children a constraint of that name, too?  (rename_constraint_internal in tablecmds.c) */
+static bool
+is_inherited_by_all(const MigName *name, const char *conname)
+{
+	MigConstraint con;
+
+	return OidIsValid(name->relid) && mig_relation_constraint(name->relid, conname, &con) &&
+		(con.contype == CONSTRAINT_CHECK || con.contype == MIG_CONSTRAINT_NOTNULL) && !con.no_inherit;
+}
+
 /* A constraint, trigger, policy or rule of a table. */
 static void
 rename_part(MigWork *work, RenameStmt *stmt)
@@ -121,6 +137,8 @@ rename_part(MigWork *work, RenameStmt *stmt)
 	if (nothing_to_do(work, name))
 		return;
 	mig_effect_about(work, name, AccessExclusiveLock);
+	if (stmt->renameType == OBJECT_TABCONSTRAINT && is_inherited_by_all(name, stmt->subname))
+		mig_effect_lock_children(work, name, AccessExclusiveLock);
 	mig_effect_change(work, MIG_ALTERS, name);
 	if (stmt->renameType == OBJECT_TABCONSTRAINT)
 		work->effect->undo = psprintf("ALTER TABLE IF EXISTS %s RENAME CONSTRAINT %s TO %s", name->text,
@@ -186,16 +204,25 @@ rename_type(MigWork *work, RenameStmt *stmt)
 								  mig_sql_name(mig_effect_last_name(names)));
 }
 
-/* Of a composite type. */
+/* Of a composite type, and with CASCADE of the tables that are made OF it. */
 static void
 rename_attribute(MigWork *work, RenameStmt *stmt)
 {
-	char	   *name = mig_overlay_target(work->overlay, stmt->relation->schemaname,
-										  stmt->relation->relname, false)->text;
+	MigName    *name = mig_effect_name(work, stmt->relation, true);
+	List	   *typed = OidIsValid(name->relid) ?
+		mig_dependents_typed_tables(get_rel_type_id(name->relid)) : NIL;
+	ListCell   *lc;
 
-	mig_effect_changes_object(work, "type", name);
-	work->effect->undo = psprintf("ALTER TYPE %s RENAME ATTRIBUTE %s TO %s", name,
-								  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname));
+	mig_effect_changes_object(work, "type", name->text);
+	work->effect->undo = psprintf("ALTER TYPE %s RENAME ATTRIBUTE %s TO %s%s", name->text,
+								  mig_sql_name(stmt->newname), mig_sql_name(stmt->subname),
+								  stmt->behavior == DROP_CASCADE ? " CASCADE" : "");
+	foreach(lc, typed)
+		mig_effect_lock_oid(work, lfirst_oid(lc), AccessExclusiveLock);
+	if (typed != NIL && stmt->behavior != DROP_CASCADE && !name->touched)
+		mig_effect_fails(work, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, -1,
+						 "Use ALTER ... CASCADE to alter the typed tables too.",
+						 "cannot alter type \"%s\" because it is the type of a typed table", name->relname);
 }
 
 static void
@@ -266,6 +293,8 @@ move_relation(MigWork *work, AlterObjectSchemaStmt *stmt)
 	if (nothing_to_do(work, name))
 		return;
 	mig_effect_about(work, name, AccessExclusiveLock);
+	if (OidIsValid(name->relid) && stmt->objectType == OBJECT_TABLE)
+		mig_effect_lock_owned_sequences(work, name->relid);
 	mig_effect_move(work, name, stmt->newschema, name->relname);
 	work->effect->undo = psprintf("ALTER %s IF EXISTS %s SET SCHEMA %s", type_word(stmt->objectType),
 								  mig_sql_qualified(stmt->newschema, name->relname),

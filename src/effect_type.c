@@ -19,6 +19,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -110,7 +111,8 @@ conversion(TypeChange *change)
 	from = exprType(expr);
 	expr = coerce_to_target_type(NULL, expr, from, change->typid, change->typmod,
 								 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
-	if (expr == NULL)
+	/* nothing is converted where there are no rows of its own */
+	if (expr == NULL && change->name->relkind != RELKIND_FOREIGN_TABLE)
 		mig_effect_fails(change->work, ERRCODE_DATATYPE_MISMATCH, change->def->location,
 						 "Say with USING how to convert the values.",
 						 "column \"%s\" cannot be cast automatically from type %s to type %s",
@@ -125,6 +127,33 @@ is_rewritten(TypeChange *change)
 
 	expr = mig_expr_fold(change->work, expr);
 	return expr == NULL || rewrites_for(expr, change->attnum);
+}
+
+/* --- what goes in the same statement: the server does that first --- */
+
+static bool
+is_dropped(const TypeChange *change, const char *conname)
+{
+	AlterTableStmt *stmt = (AlterTableStmt *) change->work->stmt->raw->stmt;
+	ListCell   *lc;
+
+	if (conname && IsA(stmt, AlterTableStmt))
+		foreach(lc, stmt->cmds)
+		{
+			AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+			if (cmd->subtype == AT_DropConstraint && strcmp(cmd->name, conname) == 0)
+				return true;
+		}
+	return false;
+}
+
+static bool
+is_dropped_index(const TypeChange *change, Oid indexid)
+{
+	Oid			constraint = get_index_constraint(indexid);
+
+	return OidIsValid(constraint) && is_dropped(change, get_constraint_name(constraint));
 }
 
 /* --- indexes --- */
@@ -213,8 +242,10 @@ fate_of_index(const TypeChange *change, Oid indexid)
 	fate = fate_of_keys(change, indexid, tuple);
 	exprs = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indexprs, &no_exprs);
 	pred = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indpred, &no_pred);
+	/* those of partitions are made anew along with that of the partitioned table, which has no file to keep */
 	if (fate == INDEX_KEPT &&
-		(!no_exprs || !no_pred || !((Form_pg_index) GETSTRUCT(tuple))->indisvalid))
+		(!no_exprs || !no_pred || !((Form_pg_index) GETSTRUCT(tuple))->indisvalid ||
+		 get_rel_relispartition(indexid)))
 		fate = INDEX_BUILT;
 	if (fate == INDEX_UNTOUCHED &&
 		((!no_exprs && tree_mentions(exprs, change->attnum)) ||
@@ -234,7 +265,7 @@ judge_indexes(TypeChange *change)
 		Oid			indexid = lfirst_oid(lc);
 		IndexFate	fate = fate_of_index(change, indexid);
 
-		if (fate == INDEX_UNTOUCHED && !change->rewrites)
+		if ((fate == INDEX_UNTOUCHED && !change->rewrites) || is_dropped_index(change, indexid))
 			continue;
 		mig_effect_lock_oid(change->work, indexid, AccessExclusiveLock);
 		if (fate != INDEX_BUILT || change->rewrites)
@@ -267,7 +298,7 @@ judge_checks(TypeChange *change)
 									   RelationGetDescr(catalog), &isnull);
 
 		if (con->contype != CONSTRAINT_CHECK || isnull || !con->convalidated ||
-			!tree_mentions(bin, change->attnum))
+			!tree_mentions(bin, change->attnum) || is_dropped(change, NameStr(con->conname)))
 			continue;
 		if (mig_effect_scans(change->work, change->relid) && !change->rewrites)
 			mig_effect_hazard_oid(change->work, MIG_HZ_TYPE_CHECK, change->relid, change->colname,
@@ -300,7 +331,7 @@ judge_foreign_keys(TypeChange *change)
 		bool		to = key->to == change->relid &&
 			list_member_int(key->to_columns, change->attnum);
 
-		if (!from && !to)
+		if ((!from && !to) || is_dropped(change, key->conname))
 			continue;
 		mig_effect_lock_oid(change->work, from ? key->to : key->from, AccessExclusiveLock);
 		if (!key->validated || (!change->rewrites && compares_as_before(change)))

@@ -346,43 +346,6 @@ mig_effect_work_column(MigAltering *alter, AlterTableCmd *cmd)
 
 /* --- the statement --- */
 
-/* Does the server go on to the children?  (ATPrepCmd in tablecmds.c) */
-static bool
-recurses(const MigAltering *alter, const AlterTableCmd *cmd)
-{
-	bool		partitioned = alter->name->relkind == RELKIND_PARTITIONED_TABLE;
-
-	switch (cmd->subtype)
-	{
-		case AT_AddColumn:
-		case AT_DropColumn:
-		case AT_ColumnDefault:
-		case AT_DropExpression:
-		case AT_SetStatistics:
-		case AT_SetStorage:
-		case AT_AlterColumnType:
-			return true;
-		case AT_SetNotNull:
-		case AT_DropNotNull:
-		case AT_AddConstraint:
-		case AT_DropConstraint:
-		case AT_ValidateConstraint:
-		case AT_AlterConstraint:
-			return true;
-		case AT_EnableTrig:
-		case AT_EnableAlwaysTrig:
-		case AT_EnableReplicaTrig:
-		case AT_EnableTrigAll:
-		case AT_EnableTrigUser:
-		case AT_DisableTrig:
-		case AT_DisableTrigAll:
-		case AT_DisableTrigUser:
-			return partitioned;
-		default:
-			return mig_is_set_expression(cmd);
-	}
-}
-
 /*
  * A foreign key that comes with a column is not checked, since all its values
  * are null, unless something in the statement gives a column a default, or
@@ -410,7 +373,6 @@ void
 mig_effect_alter_work(MigWork *work, AlterTableStmt *stmt, const MigName *name, LOCKMODE mode)
 {
 	MigAltering	alter = {work, stmt, name, mode, stmt->relation->inh};
-	bool		tree = false;
 	ListCell   *lc;
 
 	alter.checks_keys = checks_keys(stmt);
@@ -426,10 +388,8 @@ mig_effect_alter_work(MigWork *work, AlterTableStmt *stmt, const MigName *name, 
 
 		if (cmd->subtype == AT_DropConstraint)
 			alter.dropped = lappend(alter.dropped, cmd->name);
-		tree |= recurses(&alter, cmd);
 	}
-	if (tree && alter.inh)
-		mig_effect_lock_children(work, name, mode);
+	mig_effect_lock_around(&alter);
 	foreach(lc, stmt->cmds)
 	{
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);

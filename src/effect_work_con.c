@@ -199,6 +199,11 @@ add_key(MigAltering *alter, Constraint *con)
 		return;
 	}
 	alter->work->effect->builds = true;
+	if (OidIsValid(alter->name->relid))
+		mig_effect_lock_for_index(alter, con);
+	/* with ONLY, the index of a partitioned table has no rows */
+	if (alter->name->relkind == RELKIND_PARTITIONED_TABLE && !alter->inh)
+		return;
 	if (mig_effect_scans_tree(alter->work, alter->name, alter->name->relkind == RELKIND_PARTITIONED_TABLE))
 		hazard(alter, kind, con->conname, con->keys ? column_list(con->keys) : NULL);
 	if (con->contype == CONSTR_PRIMARY)
@@ -258,7 +263,7 @@ adopts_key(Oid relid, Oid refers_to, List *columns)
 	foreach(lc, mig_relation_foreign_keys(relid))
 	{
 		MigForeignKey *key = lfirst(lc);
-		bool		same = key->from == relid && key->to == refers_to && key->validated &&
+		bool		same = key->from == relid && key->to == refers_to && key->validated && !key->inherited &&
 			list_length(key->from_columns) == list_length(columns);
 		ListCell   *name;
 
@@ -279,7 +284,7 @@ check_partitions(MigAltering *alter, Constraint *con, const MigName *other)
 
 	foreach(lc, alter->tree)
 	{
-		if (adopts_key(lfirst_oid(lc), other->relid, con->fk_attrs))
+		if (lfirst_oid(lc) != alter->name->relid && adopts_key(lfirst_oid(lc), other->relid, con->fk_attrs))
 			mig_effect_lock(alter->work, other, AccessExclusiveLock);
 		else if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
 			reads |= mig_effect_scans(alter->work, lfirst_oid(lc));
@@ -465,7 +470,7 @@ alter_constraint(MigAltering *alter, AlterTableCmd *cmd)
 						 conname, alter->name->relname);
 		return;
 	}
-	if (!mig_alters_enforceability(cmd) || con.contype != CONSTRAINT_FOREIGN)
+	if (!mig_alters_enforceability(cmd) || con.contype != CONSTRAINT_FOREIGN || mig_enforces(cmd) == con.enforced)
 		return;
 	/* triggers come or go on both sides */
 	mig_effect_lock_oid(alter->work, con.refers_to,
@@ -530,6 +535,18 @@ drop_key(MigAltering *alter, AlterTableCmd *cmd, MigConstraint *con)
 			mig_effect_lock_oid(alter->work, ((MigForeignKey *) lfirst(lc))->from, AccessExclusiveLock);
 }
 
+/* A key to a partitioned table has one to each partition behind it. */
+static void
+lock_referenced(MigAltering *alter, Oid relid)
+{
+	ListCell   *lc;
+
+	mig_effect_lock_oid(alter->work, relid, AccessExclusiveLock);
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		foreach(lc, mig_relation_children(relid))
+			mig_effect_lock_oid(alter->work, lfirst_oid(lc), AccessExclusiveLock);
+}
+
 static void
 drop_constraint(MigAltering *alter, AlterTableCmd *cmd)
 {
@@ -548,7 +565,7 @@ drop_constraint(MigAltering *alter, AlterTableCmd *cmd)
 			continue;
 		}
 		if (con.contype == CONSTRAINT_FOREIGN)
-			mig_effect_lock_oid(alter->work, con.refers_to, AccessExclusiveLock);
+			lock_referenced(alter, con.refers_to);
 		else if ((con.contype == CONSTRAINT_UNIQUE || con.contype == CONSTRAINT_PRIMARY) &&
 				 lfirst_oid(lc) == alter->name->relid)
 			drop_key(alter, cmd, &con);

@@ -306,11 +306,16 @@ detach_referenced(MigAltering *alter, MigName *other)
 	foreach(lc, mig_relation_foreign_keys(other->relid))
 	{
 		MigForeignKey *key = lfirst(lc);
+		int64		rows,
+					bytes;
 
 		if (key->to != other->relid || key->from == other->relid)
 			continue;
-		mig_effect_lock_oid(alter->work, key->from, ShareRowExclusiveLock);
-		mig_effect_scans(alter->work, key->from);
+		/* the key on the partition goes, and its triggers with it */
+		mig_effect_lock_oid(alter->work, key->from, AccessExclusiveLock);
+		mig_relation_size(other->relid, other->text, &rows, &bytes);
+		if (bytes != 0)
+			mig_effect_scans(alter->work, key->from);
 	}
 }
 

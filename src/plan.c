@@ -337,7 +337,10 @@ look_at_fault(MigBuilder *builder, const MigStatement *stmt, const MigBlockFault
 	MigEffect  *effect = palloc0(sizeof(MigEffect));
 
 	effect->rows = effect->bytes = -1;
-	if (fault->refused)
+	/* to the server, a block without an end is no error: it takes it back with the session */
+	if (fault->refused && fault->sqlerrcode == ERRCODE_SYNTAX_ERROR)
+		effect->hazards = list_make1(no_effect("the transaction block is never committed: nothing of it stays"));
+	else if (fault->refused)
 		effect->failure = failure_of(fault);
 	else
 		effect->hazards = list_make1(no_effect(fault->message));

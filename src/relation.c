@@ -267,6 +267,7 @@ add_foreign_key(List *keys, Oid conoid)
 		key->from = con->conrelid;
 		key->to = con->confrelid;
 		key->validated = con->convalidated;
+		key->inherited = OidIsValid(con->conparentid);
 		key->from_columns = numbers_of(tuple, Anum_pg_constraint_conkey);
 		key->to_columns = numbers_of(tuple, Anum_pg_constraint_confkey);
 		keys = lappend(keys, key);
@@ -338,6 +339,9 @@ mig_relation_constraint(Oid relid, const char *conname, MigConstraint *constrain
 	constraint->oid = oid;
 	constraint->contype = con->contype;
 	constraint->validated = con->convalidated;
+	constraint->enforced = mig_constraint_is_enforced(con);
+	constraint->no_inherit = con->connoinherit;
+	constraint->inherited = con->coninhcount > 0;
 	constraint->index = con->conindid;
 	constraint->refers_to = con->confrelid;
 	ReleaseSysCache(tuple);

@@ -51,6 +51,7 @@ typedef struct MigForeignKey
 	List	   *from_columns;	/* attribute numbers, of int */
 	List	   *to_columns;
 	bool		validated;
+	bool		inherited;		/* that of a partitioned table */
 } MigForeignKey;
 
 /* Those from it and those to it. */
@@ -65,6 +66,9 @@ typedef struct MigConstraint
 	Oid			oid;
 	char		contype;
 	bool		validated;
+	bool		enforced;
+	bool		no_inherit;
+	bool		inherited;		/* from a parent, or that of a partitioned table */
 	Oid			index;
 	Oid			refers_to;
 } MigConstraint;

@@ -36,7 +36,7 @@ BEGIN
 	INSERT INTO obs.seen
 	SELECT c.oid, c.oid::regclass::text, c.relkind, c.relfilenode, 0, 0
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-	WHERE n.nspname !~ '^(pg_|obs$|migrate|information_schema$)' AND c.relkind IN ('r', 'm', 'p', 'v', 'f', 'S', 'i', 'I');
+	WHERE (n.nspname !~ '^(pg_|obs$|migrate|information_schema$)' OR n.oid = pg_my_temp_schema()) AND c.relkind IN ('r', 'm', 'p', 'v', 'f', 'S', 'i', 'I');
 	FOR s IN SELECT * FROM obs.seen WHERE kind IN ('r', 'm')
 	LOOP
 		CONTINUE WHEN s.kind = 'm' AND NOT (SELECT relispopulated FROM pg_class WHERE oid = s.oid);
@@ -151,7 +151,7 @@ sub parse
 			push @{ $facts->{check} }, \%row;
 		}
 		elsif ($what eq 'setup') { $facts->{setup} = 1; }
-		elsif ($what eq 'asked') { $facts->{asked} = 1; }
+		elsif ($what eq 'asked false') { $facts->{asked} = 1; }
 		elsif ($what eq 'error true') { $facts->{failed} = 1; }
 	}
 	return $facts;
@@ -172,7 +172,7 @@ sub alone
 	my ($self, $case) = @_;
 	my $script = "\\set ON_ERROR_STOP on\nSET client_min_messages = warning;\nSELECT obs.reset();\n"
 	  . "$case->{setup};\n\\echo setup\nSET migrate.small_table = 0;\nSELECT obs.remember();\n"
-	  . ask($case->{statement}) . "\n\\echo asked\n\\set ON_ERROR_STOP off\n";
+	  . ask($case->{statement}) . "\n\\echo asked :ERROR\n\\set ON_ERROR_STOP off\n";
 
 	$script .= try_out($case->{statement}) if $case->{how} ne 'alone';
 	return parse($self->psql($script));
@@ -183,17 +183,40 @@ sub together
 {
 	my ($self, $setup, @statements) = @_;
 	my $mark = '---';
-	my $script = "SET client_min_messages = warning;\nSELECT obs.reset();\n$setup;\n\\echo setup\n"
-	  . "SET migrate.small_table = 0;\nSELECT obs.remember();\n";
+	my $script = "\\set ON_ERROR_STOP on\nSET client_min_messages = warning;\nSELECT obs.reset();\n$setup;\n"
+	  . "\\echo setup\nSET migrate.small_table = 0;\nSELECT obs.remember();\n"
+	  . "SELECT concat_ws(E'\\t', indexrelid::regclass, indrelid::regclass) FROM pg_index JOIN obs.seen ON oid = indexrelid;\n"
+	  . "\\set ON_ERROR_STOP off\n";
 	my ($out, $err);
-	my (@outs, @errs);
+	my ($first, @outs, @errs);
 
-	$script .= "\\echo $mark\n\\warn $mark\n" . ask($_) . "\n\\echo asked\n" . try_out($_)
+	$script .= "\\echo $mark\n\\warn $mark\n" . ask($_) . "\n\\echo asked :ERROR\n" . try_out($_)
 	  foreach @statements;
 	($out, $err) = $self->psql($script);
-	(undef, @outs) = split /^$mark\n/m, $out;
+	($first, @outs) = split /^$mark\n/m, $out;
+	$self->{table_of} = { map { split /\t/ } grep { /\t/ } split /\n/, $first };
+	die "the setup fails: $err" unless @outs;
 	(undef, @errs) = split /^$mark\n/m, $err;
 	return map { parse($outs[$_], $errs[$_]) } 0 .. $#statements;
+}
+
+# A relation of check() under the name that the server gives it here.
+sub name_of
+{
+	my ($row) = @_;
+	my $name = $row->{relation};
+
+	$name =~ s/^(public|pg_temp(_\d+)?)\.//;
+	return $name;
+}
+
+# The relations that check() has a lock for, without those that the test itself brings along.
+sub checked_relations
+{
+	my ($facts) = @_;
+	my %names = map { name_of($_) => 1 } grep { $_->{lock} ne 'none' } @{ $facts->{check} };
+
+	return grep { !/^(migrate_internal|obs|information_schema)\./ } keys %names;
 }
 
 # The strongest lock that check() tells of a relation.
@@ -204,13 +227,27 @@ sub checked_lock
 
 	foreach my $row (@{ $facts->{check} })
 	{
-		my $name = $row->{relation};
-
-		$name =~ s/^public\.//;
 		$strongest = $row->{lock}
-		  if $name eq $relation && $rank{ $row->{lock} } > $rank{$strongest};
+		  if name_of($row) eq $relation && $rank{ $row->{lock} } > $rank{$strongest};
 	}
 	return $strongest;
+}
+
+# Locks (a hash) without those on indexes whose table is locked as strongly, or
+# that are but looked at: they keep nobody out who is not kept out anyway.
+sub locks_that_count
+{
+	my ($self, $locks) = @_;
+	my %count;
+
+	while (my ($relation, $mode) = each %$locks)
+	{
+		my $table = $self->{table_of}{$relation};
+
+		next if defined $table && ($mode eq 'AccessShareLock' || $rank{ $locks->{$table} // 'none' } >= $rank{$mode});
+		$count{$relation} = $mode;
+	}
+	return \%count;
 }
 
 # Does any row of check() say so?
