@@ -217,22 +217,35 @@ mig_watch_live(int pid, MigLive *live)
  * configured delay reports a lag of that delay and more: name it there.
  */
 char *
-mig_watch_replica_lag(int max_ms, const char *ignored)
+mig_watch_replica_lag(int max_ms, const char *ignored, const MigLsnSample *samples, int nsamples)
 {
 	MigQuery	query;
+	List	   *times = NIL;
+	List	   *lsns = NIL;
 	char	   *detail = NULL;
 
 	if (max_ms == 0)
 		return NULL;
+	for (int i = 0; i < nsamples; i++)
+	{
+		times = lappend(times, psprintf("%.6f", samples[i].at / 1000000.0 +
+										(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (double) SECS_PER_DAY));
+		lsns = lappend(lsns, psprintf("%X/%X", LSN_FORMAT_ARGS(samples[i].lsn)));
+	}
 	mig_query_begin(&query,
-					"SELECT concat(application_name, ' is ',"
-					" round(extract(epoch FROM replay_lag)::numeric, 1), ' s behind')"
-					" FROM pg_stat_replication"
-					" WHERE replay_lag > $1 * interval '1 ms'"
-					" AND application_name <> ALL (string_to_array(replace($2, ' ', ''), ','))"
-					" ORDER BY replay_lag DESC LIMIT 1");
+					"SELECT concat(r.application_name, ' is ', round(l.lag::numeric, 1), ' s behind')"
+					" FROM pg_stat_replication r, LATERAL (SELECT greatest(extract(epoch FROM r.replay_lag),"
+					" (SELECT max(extract(epoch FROM r.reply_time) - s.at::numeric)"
+					" FROM unnest($3::text[], $4::text[]) s(at, lsn) WHERE s.lsn::pg_lsn > r.replay_lsn)) AS lag) l"
+					" WHERE l.lag > $1 / 1000.0"
+					" AND r.application_name <> ALL (string_to_array(replace($2, ' ', ''), ','))"
+					" AND NOT EXISTS (SELECT FROM pg_replication_slots s"
+					" WHERE s.active_pid = r.pid AND s.slot_type = 'logical')"
+					" ORDER BY l.lag DESC LIMIT 1");
 	mig_arg_int(&query, max_ms);
 	mig_arg_text(&query, ignored ? ignored : "");
+	mig_arg_texts(&query, times, false);
+	mig_arg_texts(&query, lsns, false);
 	if (mig_query_run(&query) > 0)
 		detail = mig_col_text(&query, 0, 1);
 	mig_query_end(&query);
@@ -275,7 +288,7 @@ mig_watch_slot(int max_kb, char **start_lsn)
 					"SELECT coalesce($2, pg_current_wal_lsn()::text), s.slot_name::text, round(s.held / 1024)::text FROM (SELECT 1) one"
 					" LEFT JOIN LATERAL (SELECT slot_name, pg_wal_lsn_diff(pg_current_wal_lsn(),"
 					" greatest(confirmed_flush_lsn, $2::pg_lsn)) AS held FROM pg_replication_slots"
-					" WHERE slot_type = 'logical' ORDER BY 2 DESC NULLS LAST LIMIT 1) s"
+					" WHERE slot_type = 'logical' AND wal_status IS DISTINCT FROM 'lost' ORDER BY 2 DESC NULLS LAST LIMIT 1) s"
 					" ON s.held > $1::bigint * 1024");
 	mig_arg_int(&query, max_kb);
 	mig_arg_text(&query, *start_lsn);

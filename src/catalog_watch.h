@@ -12,6 +12,7 @@
 #define MIGRATE_CATALOG_WATCH_H
 
 #include "migrate.h"
+#include "datatype/timestamp.h"
 
 /* The server's own view of one of our workers; numbers and words, no query texts. */
 typedef struct MigLive
@@ -55,8 +56,21 @@ extern bool mig_watch_is_running(const char *scope, const char *version);
 /* False if there is no such process. */
 extern bool mig_watch_live(int pid, MigLive *live);
 
-/* The streaming replica that is most behind, if by more than max_ms (0: never); or NULL. */
-extern char *mig_watch_replica_lag(int max_ms, const char *ignored);
+/* Where the WAL ended on disk at some time. */
+typedef struct MigLsnSample
+{
+	TimestampTz at;
+	uint64		lsn;
+} MigLsnSample;
+
+/*
+ * The streaming replica that is most behind, if by more than max_ms (0:
+ * never); or NULL.  The server does not know the lag of one that stopped
+ * replaying while it had nothing to do: it is behind if, max_ms after a
+ * sample, it says that it has not replayed as far as that.
+ */
+extern char *mig_watch_replica_lag(int max_ms, const char *ignored,
+								   const MigLsnSample *samples, int nsamples);
 
 /* The logical slot that holds back more than max_kb (0: never) of WAL since *start_lsn; or NULL. */
 extern char *mig_watch_slot(int max_kb, char **start_lsn);

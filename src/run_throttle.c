@@ -13,13 +13,20 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "executor/instrument.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "catalog_cursor.h"
 #include "catalog_watch.h"
+#include "compat.h"
+#include "disk.h"
 #include "exec.h"
+#include "relation.h"
 #include "settings.h"
 #include "run_throttle.h"
 #include "window.h"
@@ -66,6 +73,58 @@ wal_is_too_fast(MigThrottle *throttle)
 	return NULL;
 }
 
+/*
+ * The ring holds samples for four times as long as a replica may lag, at the
+ * least.
+ */
+static void
+take_sample(MigThrottle *throttle)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	const MigLsnSample *last = throttle->nsamples == 0 ? NULL :
+		&throttle->samples[(throttle->nsamples - 1) % MIG_LSN_SAMPLES];
+
+	if (last && !TimestampDifferenceExceeds(last->at, now, mig_max_replica_lag / (MIG_LSN_SAMPLES / 4)))
+		return;
+	throttle->samples[throttle->nsamples % MIG_LSN_SAMPLES].at = now;
+	throttle->samples[throttle->nsamples++ % MIG_LSN_SAMPLES].lsn = GetFlushRecPtr(NULL);
+}
+
+static const char *
+too_little(const MigDisk *disk, const char *what)
+{
+	int64		limit = (int64) mig_min_free_disk * 1024 * 1024;
+
+	if (disk->free >= limit)
+		return NULL;
+	return psprintf("%s left for %s, the limit is %s", mig_disk_text(disk->free), what, mig_disk_text(limit));
+}
+
+/* Where the table and its indexes are, and the WAL. */
+static const char *
+disk_is_full(const char *table)
+{
+	Oid			relid = RangeVarGetRelid(makeRangeVarFromNameList(mig_qualified_name(table)), NoLock, true);
+	List	   *relids;
+	const char *detail;
+	MigDisk		disk;
+	ListCell   *lc;
+
+	if (mig_min_free_disk == 0)
+		return NULL;
+	mig_disk_of_wal(&disk);
+	if ((detail = too_little(&disk, "WAL")) != NULL || !OidIsValid(relid))
+		return detail;
+	relids = lcons_oid(relid, mig_relation_indexes(relid));
+	foreach(lc, relids)
+	{
+		mig_disk_of_tablespace(get_rel_tablespace(lfirst_oid(lc)), &disk);
+		if ((detail = too_little(&disk, mig_relation_text(lfirst_oid(lc)))) != NULL)
+			return detail;
+	}
+	return NULL;
+}
+
 /* The first reason to wait, in the order in which they are cheap to find. */
 static const char *
 reason_to_wait(MigThrottle *throttle, const char *table, const char **detail)
@@ -78,8 +137,12 @@ reason_to_wait(MigThrottle *throttle, const char *table, const char **detail)
 		return "wal";
 	if (throttle->asked != 0 && !TimestampDifferenceExceeds(throttle->asked, GetCurrentTimestamp(), ASK_EACH_MS))
 		return NULL;
+	take_sample(throttle);
 	mig_exec_begin();
-	if ((*detail = mig_watch_replica_lag(mig_max_replica_lag, mig_ignore_replicas)) != NULL)
+	if ((*detail = disk_is_full(table)) != NULL)
+		type = "disk";
+	else if ((*detail = mig_watch_replica_lag(mig_max_replica_lag, mig_ignore_replicas, throttle->samples,
+											  Min(throttle->nsamples, MIG_LSN_SAMPLES))) != NULL)
 		type = "replica";
 	else if ((*detail = mig_watch_slot(mig_max_slot_wal, &throttle->start_lsn)) != NULL)
 		type = "slot";
@@ -94,11 +157,22 @@ reason_to_wait(MigThrottle *throttle, const char *table, const char **detail)
 void
 mig_throttle(MigRun *run, MigThrottle *throttle, const char *table)
 {
+	TimestampTz since = GetCurrentTimestamp();
 	const char *type;
 	const char *detail;
 
-	if (mig_batch_pause > 0)
-		mig_run_pause_for(run, mig_batch_pause, "pause", "migrate.batch_pause");
+	while (mig_batch_pause > 0)
+	{
+		long		left = mig_batch_pause - TimestampDifferenceMilliseconds(since, GetCurrentTimestamp());
+
+		if (left <= 0)
+			break;
+		mig_run_pause_for(run, Min(left, ASK_AGAIN_MS), "pause", "migrate.batch_pause");
+		mig_run_check_pause(run);
+	}
 	while ((type = reason_to_wait(throttle, table, &detail)) != NULL)
+	{
 		mig_run_pause_for(run, ASK_AGAIN_MS, type, detail);
+		mig_run_check_pause(run);
+	}
 }

@@ -42,6 +42,7 @@ int			mig_max_replica_lag;
 char	   *mig_ignore_replicas;
 int			mig_max_slot_wal;
 int			mig_max_wal_rate;
+int			mig_min_free_disk;
 char	   *mig_window;
 int			mig_small_table;
 int			mig_sync_conflict = MIG_CONFLICT_NEW;
@@ -167,6 +168,12 @@ static const Setting settings[] = {
 		.max = INT_MAX, .flags = GUC_UNIT_KB,
 		.description = "Sets how much WAL a backfill may write in a second.",
 		.detail = "A value of 0 means no limit."
+	},
+	{
+		.name = PREFIX "min_free_disk", .int_variable = &mig_min_free_disk,
+		.boot = 256, .max = INT_MAX, .flags = GUC_UNIT_MB,
+		.description = "Sets the free space, where a table, its indexes and the WAL are, below which a backfill waits.",
+		.detail = "A value of 0 turns off the check."
 	},
 	{
 		.name = PREFIX "window", .string_variable = &mig_window,

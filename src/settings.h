@@ -47,6 +47,7 @@ extern int	mig_max_replica_lag;	/* ms, 0: off */
 extern char *mig_ignore_replicas;
 extern int	mig_max_slot_wal;	/* kB, 0: off */
 extern int	mig_max_wal_rate;	/* kB a second, 0: off */
+extern int	mig_min_free_disk;	/* MB, 0: off */
 extern char *mig_window;
 extern int	mig_small_table;	/* kB */
 extern int	mig_sync_conflict;	/* enum MigSyncConflict */
