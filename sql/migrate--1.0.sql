@@ -96,6 +96,7 @@ CREATE TABLE migrate_internal.run (
 	done			bigint,
 	total			bigint,
 	unit			text,
+	workers			int,				-- at work on a backfill
 	stalled_ms		bigint NOT NULL DEFAULT 0,
 	lock_wait_ms	bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
@@ -180,19 +181,26 @@ CREATE TABLE migrate_internal.failed_row (
 );
 CREATE INDEX ON migrate_internal.failed_row (scope, version);
 
--- How far a backfill has come; it moves in the transaction of each batch.
+-- How far a backfill has come; it moves in the transaction of each batch.  A
+-- row for each range of the table; one worker at a time goes through a range.
 CREATE TABLE migrate_internal.cursor (
 	scope			text NOT NULL,
 	version			text NOT NULL,
 	direction		text NOT NULL,
 	step			int NOT NULL,
+	range			int NOT NULL DEFAULT 1,
 	lower			text[],				-- by key: done up to here; by blocks: {next block}
 	upper			text[],				-- by key: the last key; by blocks: {end block}
 	file			text,				-- by blocks: the relation's file, of which they are numbers
 	pass			int NOT NULL DEFAULT 1,
 	pass_changed	bigint NOT NULL DEFAULT 0,	-- rows changed in this pass
 	rows			bigint NOT NULL DEFAULT 0,	-- changed in all
-	PRIMARY KEY (scope, version, direction, step)
+	window_end		text[],				-- rows up to here are gone through in parts; NULL: none
+	part			int NOT NULL DEFAULT 0,	-- parts below this one are done
+	done			bigint NOT NULL DEFAULT 0,	-- rows or blocks passed
+	hot				bigint NOT NULL DEFAULT 0,	-- of rows: updates within their page
+	wal_bytes		bigint NOT NULL DEFAULT 0,
+	PRIMARY KEY (scope, version, direction, step, range)
 ) WITH (fillfactor = 50);
 
 CREATE SEQUENCE migrate_internal.request_id;
@@ -540,7 +548,7 @@ SELECT m.scope, m.version, m.key, m.in_order, m.name, m.owner,
 	m.direction, m.run, m.phase, m.step, m.steps, m.steps_done, m.started_at, m.finished_at, m.applied_by,
 	COALESCE(l.lost, m.error) AS error,
 	r.pid, w.wait_type, CASE WHEN w.wait_type IS NOT NULL THEN r.wait_detail END AS wait_detail,
-	r.done, r.total, r.unit
+	r.done, r.total, r.unit, r.workers
 FROM migrate_internal.migration m
 	LEFT JOIN migrate_internal.run r ON r.id OPERATOR(pg_catalog.=) m.run
 	CROSS JOIN LATERAL (SELECT CASE
@@ -598,9 +606,8 @@ SELECT s.version, s.step,
 				OPERATOR(pg_catalog.||) CASE WHEN a.query_start IS NOT NULL THEN '' END)
 		END AS wait_detail,
 	s.pid,
-	l.workers,
-	NULL::double precision AS hot_percent,
-	NULL::double precision AS wal_per_row
+	CASE WHEN b.ranges OPERATOR(pg_catalog.>) 0 THEN s.workers ELSE l.workers END AS workers,
+	b.hot_percent, b.wal_per_row
 FROM migrate_internal.shown s
 	LEFT JOIN migrate_internal.step p
 		ON p.scope OPERATOR(pg_catalog.=) s.scope AND p.version OPERATOR(pg_catalog.=) s.version
@@ -615,10 +622,18 @@ FROM migrate_internal.shown s
 		COALESCE(l.unit, s.unit),
 		pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) p.started_at)
 		) c(done, total, unit, seconds)
+	CROSS JOIN LATERAL (SELECT pg_catalog.count(*),
+			(100.0 OPERATOR(pg_catalog.*) pg_catalog.sum(k.hot)
+				OPERATOR(pg_catalog./) NULLIF(pg_catalog.sum(k.rows), 0))::double precision,
+			(pg_catalog.sum(k.wal_bytes) OPERATOR(pg_catalog./) NULLIF(pg_catalog.sum(k.rows), 0))::double precision
+		FROM migrate_internal.cursor k
+		WHERE k.scope OPERATOR(pg_catalog.=) s.scope AND k.version OPERATOR(pg_catalog.=) s.version
+			AND k.direction OPERATOR(pg_catalog.=) p.direction AND k.step OPERATOR(pg_catalog.=) s.step
+		) b(ranges, hot_percent, wal_per_row)
 WHERE s.is_running
 ORDER BY s.key;
 COMMENT ON VIEW migrate.progress
-	IS 'one row a running step; of a concurrent build the server''s own phase, with blocks, tuples or sessions (that it waits for) done; rate: units a second since the step began; eta: of the phase that is shown';
+	IS 'one row a running step; of a concurrent build the server''s own phase, with blocks, tuples or sessions (that it waits for) done; rate: units a second since the step began; eta: of the phase that is shown; of a backfill: how many percent of its updates stayed within their page, and bytes of WAL a row';
 
 CREATE VIEW migrate.history AS
 SELECT e.at, e.run, e.version, e.step, e.event,

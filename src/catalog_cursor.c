@@ -30,9 +30,11 @@ mig_cursor_load(MigCursor *cursor)
 	bool		found;
 
 	mig_query_begin(&query,
-					"SELECT lower, upper, file, pass, pass_changed, rows FROM migrate_internal.cursor"
-					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4");
+					"SELECT lower, upper, file, pass, pass_changed, rows, window_end, part, done, hot, wal_bytes"
+					" FROM migrate_internal.cursor"
+					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4 AND range = $5");
 	arg_step(&query, cursor);
+	mig_arg_int(&query, cursor->range);
 	found = mig_query_run(&query) > 0;
 	if (found)
 	{
@@ -42,6 +44,11 @@ mig_cursor_load(MigCursor *cursor)
 		cursor->pass = mig_col_int(&query, 0, 4);
 		cursor->pass_changed = mig_col_int64(&query, 0, 5);
 		cursor->rows = mig_col_int64(&query, 0, 6);
+		cursor->window_end = mig_col_texts(&query, 0, 7);
+		cursor->part = mig_col_int(&query, 0, 8);
+		cursor->done = mig_col_int64(&query, 0, 9);
+		cursor->hot = mig_col_int64(&query, 0, 10);
+		cursor->wal_bytes = mig_col_int64(&query, 0, 11);
 	}
 	mig_query_end(&query);
 	return found;
@@ -53,34 +60,99 @@ mig_cursor_save(const MigCursor *cursor)
 	MigQuery	query;
 
 	mig_query_begin(&query,
-					"INSERT INTO migrate_internal.cursor (scope, version, direction, step, lower, upper,"
-					" file, pass, pass_changed, rows) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-					" ON CONFLICT (scope, version, direction, step) DO UPDATE SET lower = excluded.lower,"
+					"INSERT INTO migrate_internal.cursor (scope, version, direction, step, range, lower, upper,"
+					" file, pass, pass_changed, rows, window_end, part, done, hot, wal_bytes)"
+					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+					" ON CONFLICT (scope, version, direction, step, range) DO UPDATE SET lower = excluded.lower,"
 					" upper = excluded.upper, file = excluded.file, pass = excluded.pass,"
-					" pass_changed = excluded.pass_changed, rows = excluded.rows");
+					" pass_changed = excluded.pass_changed, rows = excluded.rows,"
+					" window_end = excluded.window_end, part = excluded.part, done = excluded.done,"
+					" hot = excluded.hot, wal_bytes = excluded.wal_bytes");
 	arg_step(&query, cursor);
+	mig_arg_int(&query, cursor->range);
 	mig_arg_texts(&query, cursor->lower, cursor->lower == NIL);
 	mig_arg_texts(&query, cursor->upper, cursor->upper == NIL);
 	mig_arg_text(&query, cursor->file);
 	mig_arg_int(&query, cursor->pass);
 	mig_arg_int64(&query, cursor->pass_changed, false);
 	mig_arg_int64(&query, cursor->rows, false);
+	mig_arg_texts(&query, cursor->window_end, cursor->window_end == NIL);
+	mig_arg_int(&query, cursor->part);
+	mig_arg_int64(&query, cursor->done, false);
+	mig_arg_int64(&query, cursor->hot, false);
+	mig_arg_int64(&query, cursor->wal_bytes, false);
 	mig_query_run(&query);
 	mig_query_end(&query);
 }
 
+List *
+mig_cursor_open_ranges(const MigCursor *cursor)
+{
+	MigQuery	query;
+	List	   *result = NIL;
+
+	mig_query_begin(&query,
+					"SELECT range FROM migrate_internal.cursor"
+					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4"
+					" AND lower IS DISTINCT FROM upper AND upper IS NOT NULL ORDER BY range");
+	arg_step(&query, cursor);
+	mig_query_run(&query);
+	for (uint64 i = 0; i < query.rows; i++)
+		result = lappend_int(result, mig_col_int(&query, i, 1));
+	mig_query_end(&query);
+	return result;
+}
+
 void
-mig_run_progress(int64 run, int64 done, int64 total, const char *unit)
+mig_cursor_sum(const MigCursor *cursor, MigCursorSum *sum)
 {
 	MigQuery	query;
 
 	mig_query_begin(&query,
-					"UPDATE migrate_internal.run SET done = $2, total = $3, unit = $4,"
+					"SELECT coalesce(sum(pass_changed), 0)::bigint, coalesce(sum(rows), 0)::bigint,"
+					" coalesce(sum(done), 0)::bigint, coalesce(max(range), 0) FROM migrate_internal.cursor"
+					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4");
+	arg_step(&query, cursor);
+	mig_query_run(&query);
+	sum->pass_changed = mig_col_int64(&query, 0, 1);
+	sum->rows = mig_col_int64(&query, 0, 2);
+	sum->done = mig_col_int64(&query, 0, 3);
+	sum->last = mig_col_int(&query, 0, 4);
+	mig_query_end(&query);
+}
+
+void
+mig_cursor_merge(MigCursor *cursor)
+{
+	MigQuery	query;
+
+	mig_query_begin(&query,
+					"WITH gone AS (DELETE FROM migrate_internal.cursor"
+					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4"
+					" RETURNING rows, hot, wal_bytes)"
+					" SELECT coalesce(sum(rows), 0)::bigint, coalesce(sum(hot), 0)::bigint,"
+					" coalesce(sum(wal_bytes), 0)::bigint FROM gone");
+	arg_step(&query, cursor);
+	mig_query_run(&query);
+	cursor->rows = mig_col_int64(&query, 0, 1);
+	cursor->hot = mig_col_int64(&query, 0, 2);
+	cursor->wal_bytes = mig_col_int64(&query, 0, 3);
+	mig_query_end(&query);
+}
+
+void
+mig_run_progress(int64 run, int64 done, int64 total, const char *unit, int workers)
+{
+	MigQuery	query;
+
+	mig_query_begin(&query,
+					"UPDATE migrate_internal.run SET done = $2, total = $3, unit = $4, workers = $5,"
 					" wait_until = NULL WHERE id = $1");
 	mig_arg_int64(&query, run, false);
 	mig_arg_int64(&query, done, done < 0);
 	mig_arg_int64(&query, total, total < 0);
 	mig_arg_text(&query, unit);
+	mig_arg_int(&query, workers);
 	mig_query_run(&query);
 	mig_query_end(&query);
 }

@@ -12,27 +12,55 @@
 
 #include "migrate.h"
 
+/*
+ * A range of the table, gone through from lower to upper.  An open window is
+ * the part of it up to window_end: of its rows those are done that belong to a
+ * part below "part".
+ */
 typedef struct MigCursor
 {
 	const char *version;
 	MigDirection direction;
 	int			step;
+	int			range;			/* from 1 */
 	List	   *lower;			/* of char *; NIL: at the beginning */
 	List	   *upper;			/* of char *; NIL: there is nothing to do */
 	char	   *file;			/* by blocks; or NULL */
 	int			pass;
 	int64		pass_changed;
-	int64		rows;
+	int64		rows;			/* changed */
+	List	   *window_end;		/* of char *; NIL: no window is open */
+	int			part;
+	int64		done;			/* rows or blocks passed */
+	int64		hot;			/* of rows: updates within their page */
+	int64		wal_bytes;
 } MigCursor;
 
-/* Fill in what is stored; false if nothing is. */
+/* Over all ranges of a step. */
+typedef struct MigCursorSum
+{
+	int64		pass_changed;
+	int64		rows;
+	int64		done;
+	int			last;			/* range */
+} MigCursorSum;
+
+/* Fill in what is stored of a range; false if nothing is. */
 extern bool mig_cursor_load(MigCursor *cursor);
 
 /* Store it, in the transaction of the batch. */
 extern void mig_cursor_save(const MigCursor *cursor);
 
+/* The ranges of its step that are not done, in order: list of int. */
+extern List *mig_cursor_open_ranges(const MigCursor *cursor);
+
+extern void mig_cursor_sum(const MigCursor *cursor, MigCursorSum *sum);
+
+/* Forget the ranges of its step; their changed rows are added to it. */
+extern void mig_cursor_merge(MigCursor *cursor);
+
 /* For those who watch: in the transaction of the batch. */
-extern void mig_run_progress(int64 run, int64 done, int64 total, const char *unit);
+extern void mig_run_progress(int64 run, int64 done, int64 total, const char *unit, int workers);
 
 /* A row that could not be taken: its key as text for people, and as values. */
 extern void mig_failed_row_add(const MigCursor *cursor, int64 run, const char *relation, const char *key,

@@ -554,6 +554,20 @@ mig_run_tune(int64 run, Jsonb *changes)
 	mig_query_end(&query);
 }
 
+char *
+mig_run_version(int64 run)
+{
+	MigQuery	query;
+	char	   *version = NULL;
+
+	mig_query_begin(&query, "SELECT version FROM migrate_internal.run WHERE id = $1");
+	mig_arg_int64(&query, run, false);
+	if (mig_query_run(&query) > 0)
+		version = mig_col_text(&query, 0, 1);
+	mig_query_end(&query);
+	return version;
+}
+
 int64
 mig_run_stalled(int64 run)
 {

@@ -109,6 +109,9 @@ extern void mig_run_end(const char *version, int64 run, MigState state,
 extern Jsonb *mig_run_settings(int64 run);
 extern void mig_run_tune(int64 run, Jsonb *changes);
 
+/* The version that a run is of; NULL: there is no such run. */
+extern char *mig_run_version(int64 run);
+
 /* Sum of what a run stalled and waited, in ms; and the worker's pid. */
 extern int64 mig_run_stalled(int64 run);
 extern int	mig_run_pid(int64 run);

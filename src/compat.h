@@ -502,4 +502,15 @@ mig_grant_role_has_options(const GrantRoleStmt *stmt)
 #endif
 }
 
+/* 16: summarizing indexes (BRIN) do not stand in the way of HOT (commit 19d8e2308bc5) */
+static inline Bitmapset *
+mig_hot_blocking_columns(Relation rel)
+{
+#if PG_VERSION_NUM >= 160000
+	return RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_HOT_BLOCKING);
+#else
+	return RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_ALL);
+#endif
+}
+
 #endif							/* MIGRATE_COMPAT_H */

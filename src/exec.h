@@ -18,6 +18,9 @@
  */
 extern void mig_exec_connect(Oid database, Oid role, bool can_login);
 
+/* Has the role LOGIN? */
+extern bool mig_exec_can_log_in(Oid role);
+
 /* Forget all that a migration may have left in the session, and put search_path in force. */
 extern void mig_exec_reset(const char *search_path);
 

@@ -38,6 +38,7 @@
 #define REQUEST_CLASS	"request"
 #define PLACE_CLASS		"run"
 #define RELATION_CLASS	"step"
+#define RANGE_CLASS		"cursor"
 
 typedef struct OwnLock
 {
@@ -313,6 +314,63 @@ mig_lock_relations(List *relations, const char **taken)
 	foreach(lc, mine)
 		give_back(lfirst(lc));
 	return false;
+}
+
+/* --- the workers of a backfill --- */
+
+static uint64
+hash_of_range(const char *scope, const char *version, int step, int range)
+{
+	return hash_of(scope, psprintf("%s\n%d/%d", version, step, range));
+}
+
+bool
+mig_lock_range(const char *scope, const char *version, int step, int range)
+{
+	LOCKTAG		tag;
+
+	require_tag(&tag, RANGE_CLASS, hash_of_range(scope, version, step, range));
+	return take(&tag, false);
+}
+
+void
+mig_unlock_range(const char *scope, const char *version, int step, int range)
+{
+	LOCKTAG		tag;
+	OwnLock    *lock;
+
+	if (!make_tag(&tag, RANGE_CLASS, hash_of_range(scope, version, step, range)))
+		return;
+	lock = find_own(&tag);
+	if (lock)
+		give_back(lock);
+}
+
+bool
+mig_range_is_taken(const char *scope, const char *version, int step, int range)
+{
+	LOCKTAG		tag;
+
+	return make_tag(&tag, RANGE_CLASS, hash_of_range(scope, version, step, range)) && is_taken(&tag);
+}
+
+bool
+mig_lock_helper(const char *scope, const char *version, int place)
+{
+	LOCKTAG		tag;
+
+	require_tag(&tag, RANGE_CLASS, hash_of_range(scope, version, 0, place));
+	return take(&tag, false);
+}
+
+int
+mig_helpers_at_work(const char *scope, const char *version)
+{
+	int			n = 0;
+
+	for (int place = 1; place <= MIG_MAX_HELPERS; place++)
+		n += mig_range_is_taken(scope, version, 0, place);
+	return n;
 }
 
 void

@@ -40,6 +40,19 @@ extern bool mig_lock_place(int max_runs);
 extern bool mig_lock_relations(List *relations, const char **taken);
 extern void mig_unlock_all(void);
 
+/*
+ * One range of a backfill: false if another worker goes through it.  And the
+ * place of a worker that helps with a backfill (from 1), which it holds while
+ * it can change anything.
+ */
+extern bool mig_lock_range(const char *scope, const char *version, int step, int range);
+extern void mig_unlock_range(const char *scope, const char *version, int step, int range);
+extern bool mig_range_is_taken(const char *scope, const char *version, int step, int range);
+extern bool mig_lock_helper(const char *scope, const char *version, int place);
+extern int	mig_helpers_at_work(const char *scope, const char *version);
+
+#define MIG_MAX_HELPERS 63
+
 /* --- the ladder --- */
 
 typedef struct MigLadder

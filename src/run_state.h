@@ -18,6 +18,7 @@
 typedef struct MigRun
 {
 	const MigRequest *request;
+	int			leader_pid;		/* of the worker that this one helps; 0: it is the run's own */
 	const char *version;
 	MigDirection direction;		/* apply may become complete */
 	bool		named;
@@ -91,6 +92,13 @@ extern uint64 mig_run_look(MigRun *run, const MigStep *step);
  */
 extern void mig_run_begin_with_locks(MigRun *run, List *steps);
 
+/* run_steps.c: the name that others see; what the steps that are done have SET. */
+extern void mig_run_name_session(const MigRun *run, const MigStep *step);
+extern void mig_run_say_settings_again(MigRun *run);
+
+/* run_helper.c: end those that help with a backfill, and wait until they have; outside any transaction. */
+extern void mig_helpers_stop(void);
+
 /* run_undo.c: read the undo of a step that will run now, if it has to be; in the caller's transaction. */
 extern void mig_run_read_undo(MigRun *run, MigStep *step);
 
@@ -106,7 +114,7 @@ extern List *mig_run_half_undone(const MigPlan *back);
 /* run_undo.c: take those back, before the run goes forward. */
 extern void mig_run_mend(MigRun *run);
 
-/* run.c: 57014 when somebody wants the run to stop at a safe point. */
+/* run.c: 57014 when somebody wants the run to stop at a safe point; 57P01 in a helper whose leader is gone. */
 extern void mig_run_check_pause(MigRun *run);
 
 /* run.c: record the end, in the caller's transaction. */

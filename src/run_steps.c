@@ -87,8 +87,8 @@ is_last(const MigRun *run, int tx)
 	return true;
 }
 
-static void
-name_session(const MigRun *run, const MigStep *step)
+void
+mig_run_name_session(const MigRun *run, const MigStep *step)
 {
 	char		name[NAMEDATALEN];
 
@@ -342,12 +342,12 @@ run_transaction(MigRun *run, List *steps)
 	ListCell   *lc;
 
 	run->current = first;
-	name_session(run, first);
+	mig_run_name_session(run, first);
 	mig_run_begin_with_locks(run, steps);
 	foreach(lc, steps)
 	{
 		run->current = lfirst(lc);
-		name_session(run, run->current);
+		mig_run_name_session(run, run->current);
 		read_undo(run, run->current);
 		run_measured(run, run->current, do_in_block, &measured[foreach_current_index(lc)]);
 	}
@@ -413,7 +413,7 @@ run_alone(MigRun *run, MigStep *step)
 	bool		done = false;
 
 	run->current = step;
-	name_session(run, step);
+	mig_run_name_session(run, step);
 	if (strcmp(step->state, "started") == 0)
 		done = settle(run, step);
 	else
@@ -540,8 +540,8 @@ verify_and_abort(MigRun *run)
 }
 
 /* What the session of a worker before us had set, as far as its steps are done. */
-static void
-say_settings_again(MigRun *run)
+void
+mig_run_say_settings_again(MigRun *run)
 {
 	ListCell   *lc;
 
@@ -564,7 +564,7 @@ mig_run_steps(MigRun *run)
 	if (run->direction != MIG_DIR_ROLLBACK)
 		mig_run_mend(run);
 	if (run->tries == 0)
-		say_settings_again(run);
+		mig_run_say_settings_again(run);
 	foreach(lc, run->plan->steps)
 	{
 		MigStep    *step = lfirst(lc);

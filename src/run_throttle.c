@@ -19,6 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "catalog_cursor.h"
@@ -52,6 +53,7 @@ wal_is_too_fast(MigThrottle *throttle)
 	TimestampTz now = GetCurrentTimestamp();
 	double		ms;
 	double		kb;
+	double		limit;
 
 	if (mig_max_wal_rate == 0)
 		return NULL;
@@ -63,8 +65,9 @@ wal_is_too_fast(MigThrottle *throttle)
 	}
 	ms = (now - throttle->since) / 1000.0;
 	kb = (pgWalUsage.wal_bytes - throttle->wal_bytes) / 1024.0;
-	if (kb > mig_max_wal_rate * ms / 1000.0)
-		return psprintf("%.0f kB written in %.0f ms, the limit is %d kB a second", kb, ms, mig_max_wal_rate);
+	limit = (double) mig_max_wal_rate / mig_workers;	/* each worker has its share */
+	if (kb > limit * ms / 1000.0)
+		return psprintf("%.0f kB written in %.0f ms, the limit is %.0f kB a second", kb, ms, limit);
 	if (ms > 1000)
 	{
 		throttle->since = now;	/* what was not used is not saved up */
@@ -127,9 +130,10 @@ disk_is_full(const char *table)
 
 /* The first reason to wait, in the order in which they are cheap to find. */
 static const char *
-reason_to_wait(MigThrottle *throttle, const char *table, const char **detail)
+reason_to_wait(MigRun *run, MigThrottle *throttle, const char *table, const char **detail)
 {
 	const char *type = NULL;
+	char	   *start_lsn = throttle->start_lsn;
 
 	if ((*detail = window_is_closed()) != NULL)
 		return "window";
@@ -144,11 +148,13 @@ reason_to_wait(MigThrottle *throttle, const char *table, const char **detail)
 	else if ((*detail = mig_watch_replica_lag(mig_max_replica_lag, mig_ignore_replicas, throttle->samples,
 											  Min(throttle->nsamples, MIG_LSN_SAMPLES))) != NULL)
 		type = "replica";
-	else if ((*detail = mig_watch_slot(mig_max_slot_wal, &throttle->start_lsn)) != NULL)
+	else if ((*detail = mig_watch_slot(mig_max_slot_wal, &start_lsn)) != NULL)
 		type = "slot";
 	else if ((*detail = mig_watch_vacuum_of(table)) != NULL)
 		type = "vacuum";
 	mig_exec_commit();
+	if (throttle->start_lsn == NULL && start_lsn)
+		throttle->start_lsn = MemoryContextStrdup(run->context, start_lsn);
 	/* while there is a reason it is asked for each time */
 	throttle->asked = type ? 0 : GetCurrentTimestamp();
 	return type;
@@ -170,7 +176,7 @@ mig_throttle(MigRun *run, MigThrottle *throttle, const char *table)
 		mig_run_pause_for(run, Min(left, ASK_AGAIN_MS), "pause", "migrate.batch_pause");
 		mig_run_check_pause(run);
 	}
-	while ((type = reason_to_wait(throttle, table, &detail)) != NULL)
+	while ((type = reason_to_wait(run, throttle, table, &detail)) != NULL)
 	{
 		mig_run_pause_for(run, ASK_AGAIN_MS, type, detail);
 		mig_run_check_pause(run);

@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -29,7 +28,6 @@
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "catalog.h"
 #include "compat.h"
@@ -53,18 +51,6 @@ typedef struct WorkerExtra
 
 StaticAssertDecl(sizeof(WorkerExtra) <= BGW_EXTRALEN, "bgw_extra is too small");
 
-static bool
-may_log_in(Oid role)
-{
-	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
-	bool		result = HeapTupleIsValid(tuple) &&
-		((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-
-	if (HeapTupleIsValid(tuple))
-		ReleaseSysCache(tuple);
-	return result;
-}
-
 static BackgroundWorkerHandle *
 register_worker(int64 request, const char *owner, int notify_pid)
 {
@@ -78,7 +64,7 @@ register_worker(int64 request, const char *owner, int notify_pid)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("role \"%s\", which owns the migration, may not connect to this database", owner),
 				 errhint("Grant it: GRANT CONNECT ON DATABASE ... TO %s.", quote_identifier(owner))));
-	extra.can_login = may_log_in(role);
+	extra.can_login = mig_exec_can_log_in(role);
 	if (!extra.can_login && !MIG_CAN_SERVE_NOLOGIN)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
