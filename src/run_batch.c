@@ -235,7 +235,7 @@ one_slice(Backfill *b)
 	int			changed;
 
 	b->bound = mig_batch_bound(b, b->size);
-	changed = mig_batch_change(b, b->bound, b->cursor.part, MIG_PARTS - 1);
+	changed = mig_batch_change(b, b->bound, b->cursor.part, true);
 	count(b, changed);
 	if (mig_batch_by_key(b))
 		b->cursor.done += b->size;
@@ -267,13 +267,17 @@ slices(Backfill *b, instr_time start)
 
 /* --- by windows --- */
 
+/*
+ * Not beside other workers, unless it is asked for: their batches are older
+ * than our last one, so that nothing can be pruned yet.
+ */
 static bool
 wants_window(const Backfill *b)
 {
 	if (b->part_of == NULL || mig_low_bloat == MIG_BLOAT_OFF || b->ceiling > 0)
 		return false;
 	return mig_low_bloat == MIG_BLOAT_ON ||
-		(b->blocks >= WINDOWS_FROM && GetCurrentTimestamp() >= b->no_windows_until);
+		(b->blocks >= WINDOWS_FROM && mig_workers == 1 && GetCurrentTimestamp() >= b->no_windows_until);
 }
 
 static void
@@ -300,7 +304,7 @@ one_part(Backfill *b)
 
 	if (b->cursor.window_end == NIL)
 		open_window(b);
-	changed = mig_batch_change(b, b->cursor.window_end, b->cursor.part, b->cursor.part);
+	changed = mig_batch_change(b, b->cursor.window_end, b->cursor.part, false);
 	count(b, changed);
 	b->window_rows += changed;
 	b->window_hot += hot_updates(b) - b->hot_before;

@@ -17,7 +17,7 @@
 #include "run_throttle.h"
 
 #define MIG_FIRST_ROWS 1000
-#define MIG_PARTS 8				/* of a window */
+#define MIG_PARTS 8				/* of a window; a power of two */
 
 typedef struct Backfill
 {
@@ -55,7 +55,8 @@ typedef struct Backfill
 
 	SPIPlanPtr	bound_plan;		/* where a slice ends */
 	SPIPlanPtr	slice_plan;		/* what changes its rows */
-	SPIPlanPtr	part_plan;		/* ... those of some parts */
+	SPIPlanPtr	part_plan;		/* ... those of one part */
+	SPIPlanPtr	rest_plan;		/* ... those of a part and all behind it */
 } Backfill;
 
 static inline bool
@@ -78,8 +79,8 @@ extern List *mig_batch_last_key(Backfill *b);
 /* The key "size" rows behind the cursor, or the end of the window or the range: in the batch's context. */
 extern List *mig_batch_bound(Backfill *b, int64 size);
 
-/* Change the rows from the cursor to a bound that belong to these parts; returns their number. */
-extern int	mig_batch_change(Backfill *b, List *bound, int first_part, int last_part);
+/* Change the rows from the cursor to a bound that belong to a part, and to those behind it; returns their number. */
+extern int	mig_batch_change(Backfill *b, List *bound, int part, bool later_parts);
 
 /* One row by its key, as mig_batch_change. */
 extern int	mig_batch_single(Backfill *b, List *key);

@@ -181,6 +181,7 @@ mig_batch_forget_plans(Backfill *b)
 	forget(&b->bound_plan);
 	forget(&b->slice_plan);
 	forget(&b->part_plan);
+	forget(&b->rest_plan);
 }
 
 static List *
@@ -295,28 +296,33 @@ mig_batch_sample(Backfill *b, int pieces)
 
 /* --- changing rows --- */
 
-int
-mig_batch_change(Backfill *b, List *bound, int first_part, int last_part)
+/* The command for some of the rows in its range only, by the parameter behind those that it has. */
+static char *
+narrowed(const Backfill *b, const char *command, const char *operator, int parameter)
 {
-	bool		whole = first_part == 0 && last_part == MIG_PARTS - 1;
+	return psprintf("%s AND (%s) OPERATOR(pg_catalog.%s) $%d::pg_catalog.int4", command, b->part_of, operator, parameter);
+}
+
+int
+mig_batch_change(Backfill *b, List *bound, int part, bool later_parts)
+{
+	bool		all = part == 0 && later_parts;
 	bool		first = mig_batch_by_key(b) && b->cursor.lower == NIL;
 	const char *sql = first ? b->batches->first : b->step->command;
+	SPIPlanPtr *plan = all ? &b->slice_plan : later_parts ? &b->rest_plan : &b->part_plan;
 	List	   *values;
 
 	if (mig_batch_by_key(b))
 		values = list_concat_copy(b->cursor.lower, bound);
 	else
 		values = list_make2(tid_text(linitial(b->cursor.lower)), tid_text(linitial(bound)));
-	if (!whole)
+	if (!all)
 	{
-		if (first || b->part_plan == NULL)
-			sql = psprintf("%s AND %s BETWEEN $%d::pg_catalog.int4 AND $%d::pg_catalog.int4", sql, b->part_of,
-						   list_length(values) + 1, list_length(values) + 2);
-		values = lappend(lappend(values, number_text(first_part)), number_text(last_part));
+		values = lappend(values, number_text(part));
+		if (first || *plan == NULL)
+			sql = narrowed(b, sql, later_parts ? ">=" : "=", list_length(values));
 	}
-	if (first)
-		return execute(sql, values, false);
-	return execute_kept(whole ? &b->slice_plan : &b->part_plan, sql, values, false);
+	return first ? execute(sql, values, false) : execute_kept(plan, sql, values, false);
 }
 
 int
@@ -384,8 +390,7 @@ part_by_key(const Backfill *b)
 	}
 	if (text == NULL)
 		return NULL;
-	return psprintf("(%s OPERATOR(pg_catalog.&) %d::pg_catalog.%s)::pg_catalog.int4", text, MIG_PARTS - 1,
-					number ? "int8" : "int4");
+	return psprintf("%s OPERATOR(pg_catalog.&) %d%s", text, MIG_PARTS - 1, number ? "::pg_catalog.int8" : "");
 }
 
 /*
@@ -397,7 +402,6 @@ mig_batch_look(Backfill *b)
 {
 	List	   *trees = raw_parser(b->step->command, RAW_PARSE_DEFAULT);
 	UpdateStmt *update = (UpdateStmt *) linitial_node(RawStmt, trees)->stmt;
-
 	Relation	rel = mig_batch_open(b);
 
 	b->relid = RelationGetRelid(rel);
@@ -419,5 +423,5 @@ mig_batch_look(Backfill *b)
 	if (mig_batch_by_key(b))
 		b->part_of = part_by_key(b);
 	else
-		b->part_of = psprintf("(pg_catalog.hashtid(%s.ctid) OPERATOR(pg_catalog.&) %d)", b->alias, MIG_PARTS - 1);
+		b->part_of = psprintf("pg_catalog.hashtid(%s.ctid) OPERATOR(pg_catalog.&) %d", b->alias, MIG_PARTS - 1);
 }
