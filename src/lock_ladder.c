@@ -42,6 +42,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #define POLL_MIN		2		/* ms between two looks at slow holders */
@@ -476,13 +477,42 @@ mig_ladder_take(List *locks, MigLadder *ladder)
 static Oid	awaited_relid = InvalidOid;
 static LOCKMODE awaited_mode = NoLock;
 static bool waits_are_logged = false;
+static int	bound = 0;			/* ms that a wait may last from its first message on ... */
+static LocalTransactionId bound_in = InvalidLocalTransactionId; /* ... in this transaction */
+static bool bound_armed = false;
 static emit_log_hook_type next_log_hook = NULL;
+
+static bool
+says(const ErrorData *edata, const char *begin)
+{
+	return strncmp(edata->message_id, begin, strlen(begin)) == 0;
+}
+
+/* The statement's own lock_timeout counts, if there is one. */
+static void
+arm_bound(bool waiting)
+{
+	if (waiting && !bound_armed && LockTimeout == 0 &&
+		mig_my_vxid().localTransactionId == bound_in)
+	{
+		enable_timeout_after(LOCK_TIMEOUT, bound);
+		bound_armed = true;
+	}
+	else if (!waiting && bound_armed)
+	{
+		/* compare ProcSleep: if it has gone off already, the error shall say what it was */
+		disable_timeout(LOCK_TIMEOUT, true);
+		bound_armed = false;
+	}
+}
 
 /*
  * log_lock_waits has the server say that this process is still waiting for a
- * lock (ProcSleep): remember for which, as nobody can tell any more once
- * lock_timeout has become an error (ProcessInterrupts calls LockErrorCleanup
- * first).  The log gets these messages only if it is to have them anyway.
+ * lock (ProcSleep), when deadlock_timeout is over: from here on the wait is
+ * bounded.  To set lock_timeout itself would do as well, but a migration may
+ * look at it.  Remember for which lock, as nobody can tell any more once it
+ * has become an error (ProcessInterrupts calls LockErrorCleanup first).  The
+ * log gets these messages only if it is to have them anyway.
  */
 static void
 note_lock_wait(ErrorData *edata)
@@ -490,8 +520,12 @@ note_lock_wait(ErrorData *edata)
 	LOCK	   *lock = MyProc ? MyProc->waitLock : NULL;
 
 	if (edata->elevel == LOG && edata->message_id &&
-		strncmp(edata->message_id, "process %d ", strlen("process %d ")) == 0)
+		says(edata, "process %d "))
 	{
+		if (says(edata, "process %d still waiting for"))
+			arm_bound(true);
+		else if (says(edata, "process %d acquired") || says(edata, "process %d failed to acquire"))
+			arm_bound(false);
 		if (lock != NULL && lock->tag.locktag_type == LOCKTAG_RELATION)
 		{
 			awaited_relid = lock->tag.locktag_field2;
@@ -517,7 +551,9 @@ mig_lock_bound_statements(int stall_limit)
 	}
 	awaited_relid = InvalidOid;
 	waits_are_logged = log_lock_waits;
-	set_for("lock_timeout", stall_limit, GUC_ACTION_LOCAL);
+	bound = Max(1, stall_limit - Max(1, stall_limit / 3));
+	bound_in = mig_my_vxid().localTransactionId;
+	bound_armed = false;
 	set_for("deadlock_timeout", Max(1, stall_limit / 3), GUC_ACTION_LOCAL);
 	set_for("log_lock_waits", 1, GUC_ACTION_LOCAL);
 }
