@@ -143,6 +143,17 @@ mig_has_transaction_timeout(void)
 #endif
 }
 
+/* ms; 0: none */
+static inline int
+mig_transaction_timeout(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return TransactionTimeout;
+#else
+	return 0;
+#endif
+}
+
 /* 16: the table of settings is a hash (commit 3057465acfbe) */
 static inline struct config_generic *
 mig_find_setting(const char *name)

@@ -53,6 +53,15 @@
 static bool switched_user = false;
 
 /*
+ * A migration's SET transaction_timeout (17) would end the worker with a FATAL
+ * error that nobody hears of.  So it is taken out of force at once and kept
+ * here: in a transaction block it bounds the statement, and is an ordinary
+ * error.  A statement that stands alone has transactions of its own making.
+ */
+static int	transaction_limit = 0;	/* ms; 0: none */
+static bool limit_is_local = false;
+
+/*
  * What role and database settings could do to a worker; our own timeouts are
  * set where they belong.  A migration's SET still counts.
  */
@@ -131,6 +140,8 @@ mig_exec_reset(const char *search_path)
 		SetPGVariable("role", NIL, false);
 	}
 	ResetAllOptions();
+	transaction_limit = 0;
+	limit_is_local = false;
 	DropAllPreparedStatements();
 	Async_UnlistenAll();
 	LockReleaseAll(USER_LOCKMETHOD, true);
@@ -139,6 +150,82 @@ mig_exec_reset(const char *search_path)
 	SetConfigOption("search_path", search_path, PGC_USERSET, PGC_S_SESSION);
 	mig_exec_commit();
 }
+
+/* --- how long a statement may take --- */
+
+typedef struct TimeLimit
+{
+	int			ms;				/* for this statement */
+	int			value;			/* of the setting that it comes from, in ms */
+	const char *hint;			/* with that value */
+} TimeLimit;
+
+#define OWN_HINT(setting) \
+	"The migration itself sets " setting " to %d ms. Apply again if that can be enough; else roll back, and register it with more."
+
+static void
+take_transaction_timeout(Node *stmt)
+{
+	VariableSetStmt *set = IsA(stmt, VariableSetStmt) ? (VariableSetStmt *) stmt : NULL;
+
+	if (mig_transaction_timeout() > 0)
+	{
+		transaction_limit = mig_transaction_timeout();
+		limit_is_local = set && set->is_local;
+		SetConfigOption("transaction_timeout", "0", PGC_USERSET, PGC_S_SESSION);
+	}
+	else if (IsA(stmt, DiscardStmt) ||
+			 (set && (set->kind == VAR_RESET_ALL ||
+					  (set->name && pg_strcasecmp(set->name, "transaction_timeout") == 0))))
+		transaction_limit = 0;
+}
+
+/* SET LOCAL goes with its transaction. */
+static void
+forget_local_limit(void)
+{
+	if (limit_is_local)
+		transaction_limit = 0;
+	limit_is_local = false;
+}
+
+static void
+timeout_hint(void *arg)
+{
+	const TimeLimit *limit = arg;
+
+	if (geterrcode() == ERRCODE_QUERY_CANCELED && limit->ms > 0 &&
+		TimestampDifferenceExceeds(GetCurrentStatementStartTimestamp(), GetCurrentTimestamp(), limit->ms))
+		errhint(limit->hint, limit->value);
+}
+
+/* The tightest of what is in force. */
+static TimeLimit
+limit_of(Node *stmt)
+{
+	TimeLimit	limit = {StatementTimeout, StatementTimeout, OWN_HINT("statement_timeout")};
+
+	if (limit.ms <= 0)
+	{
+		limit.ms = limit.value = mig_statement_timeout;
+		limit.hint = "Setting migrate.statement_timeout is %d ms: raise it, then apply again.";
+	}
+	if (transaction_limit > 0 && IsTransactionBlock() && !IsA(stmt, TransactionStmt))
+	{
+		long		left = transaction_limit -
+			TimestampDifferenceMilliseconds(GetCurrentTransactionStartTimestamp(), GetCurrentTimestamp());
+
+		if (limit.ms <= 0 || left < limit.ms)
+		{
+			limit.ms = (int) Max(left, 1);
+			limit.value = transaction_limit;
+			limit.hint = OWN_HINT("transaction_timeout");
+		}
+	}
+	return limit;
+}
+
+/* --- one statement --- */
 
 /* Parse, analyze, plan and run; "context" holds what inner commits must not take away. */
 static uint64
@@ -151,12 +238,22 @@ run_portal(const char *sql, MemoryContext context)
 	QueryCompletion qc;
 	int16		format = 0;
 	bool		snapshot;
+	TimeLimit		limit;
+	ErrorContextCallback callback;
 
 	MemoryContextSwitchTo(context);
 	parsetrees = raw_parser(sql, RAW_PARSE_DEFAULT);
 	if (list_length(parsetrees) != 1)
 		elog(ERROR, "a step must be one statement, but has %d", list_length(parsetrees));
 	raw = linitial_node(RawStmt, parsetrees);
+
+	limit = limit_of(raw->stmt);
+	callback.callback = timeout_hint;
+	callback.arg = &limit;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	if (limit.ms > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, limit.ms);
 
 	snapshot = analyze_requires_snapshot(raw);
 	if (snapshot)
@@ -175,6 +272,9 @@ run_portal(const char *sql, MemoryContext context)
 	InitializeQueryCompletion(&qc);
 	(void) mig_PortalRun(portal, None_Receiver, &qc);
 	PortalDrop(portal, false);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	error_context_stack = callback.previous;
+	take_transaction_timeout(raw->stmt);
 	return qc.nprocessed;
 }
 
@@ -195,7 +295,6 @@ mig_exec(const char *sql)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context;
 	uint64		rows;
-	int			timeout;
 
 	/* The text must outlive the transaction, as pg_stat_activity points to it. */
 	context = AllocSetContextCreate(caller, "migrate statement",
@@ -206,12 +305,10 @@ mig_exec(const char *sql)
 	SetCurrentStatementStartTimestamp();
 
 	StartTransactionCommand();
-	timeout = StatementTimeout > 0 ? StatementTimeout : mig_statement_timeout;
-	if (timeout > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, timeout);
 	rows = run_portal(sql, context);
-	disable_timeout(STATEMENT_TIMEOUT, false);
 	CommitTransactionCommand();
+	if (!IsTransactionState())
+		forget_local_limit();
 
 	debug_query_string = NULL;
 	report_stat();
@@ -265,6 +362,7 @@ mig_exec_error(MemoryContext context, bool log)
 	AbortOutOfAnyTransaction();
 	PortalErrorCleanup();
 	jit_reset_after_error();
+	forget_local_limit();
 	FlushErrorState();
 	MemoryContextSwitchTo(context);
 	pgstat_report_activity(STATE_IDLE, NULL);

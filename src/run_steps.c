@@ -9,8 +9,8 @@
  * step that runs alone leaves the mark "started" in a transaction before it.
  *
  * Locks: the strong ones of a transaction at its beginning, by the ladder;
- * after that, lock_timeout = migrate.stall_limit bounds what was not
- * foreseen, and the transaction is repeated.
+ * after that, migrate.stall_limit bounds the wait for what was not foreseen,
+ * and the transaction is repeated.
  *
  *-------------------------------------------------------------------------
  */
