@@ -209,6 +209,31 @@ SELECT * FROM person ORDER BY id;
 SELECT backfill_state FROM migrate.syncs WHERE relation = 's.person';
 SELECT count(*) FROM person WHERE NOT migrate.in_sync(person);
 
+-- Filling fires no trigger but ours, rewrites no row that is right, and leaves out what cannot be filled.
+CREATE TABLE filled (id int PRIMARY KEY, code text, num int, copy text);
+INSERT INTO filled SELECT i, i, CASE WHEN i = 4 THEN 4 END FROM generate_series(1, 5) i;
+UPDATE filled SET code = 'three' WHERE id = 3;
+CREATE FUNCTION fired() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'fired'; END$$;
+CREATE TRIGGER fired BEFORE UPDATE ON filled FOR EACH ROW EXECUTE FUNCTION fired();
+SELECT ctid AS before FROM filled WHERE id = 4 \gset
+SELECT migrate.sync_columns('filled', '{code}', '{copy}') AS version \gset
+CALL migrate.wait(:'version') \gset
+SELECT ctid <> :'before' AS "filled by blocks" FROM filled WHERE id = 4;
+SELECT ctid AS before FROM filled WHERE id = 4 \gset
+SELECT migrate.sync_columns('filled', '{id}', '{num}', '{code::int}') AS version \gset
+\set VERBOSITY sqlstate
+CALL migrate.wait(:'version');
+\set VERBOSITY default
+SELECT * FROM filled ORDER BY id;
+SELECT ctid = :'before' AS untouched FROM filled WHERE id = 4;
+SELECT relation, key, sqlstate FROM migrate.failed_rows;
+SELECT backfill_state FROM migrate.syncs WHERE relation = 's.filled' ORDER BY new;
+ALTER TABLE filled DISABLE TRIGGER fired;
+UPDATE filled SET code = '3' WHERE id = 3;
+CALL migrate.apply(:'version') \gset
+SELECT backfill_state FROM migrate.syncs WHERE relation = 's.filled' ORDER BY new;
+SELECT count(*) FROM filled WHERE NOT migrate.in_sync(filled);
+
 -- One way: what the new name gives is never overwritten, unless the old changes.
 CREATE TABLE one (id int PRIMARY KEY, name text, slug text, note text);
 INSERT INTO one VALUES (1, 'A'), (2, 'B');
@@ -383,7 +408,7 @@ BEGIN READ ONLY;
 SELECT migrate.unsync_columns('b', '{a}', '{c}');
 ROLLBACK;
 -- a pair keeps the extension
-DROP TABLE plain, parted, d, i, c, l, person, one, two, trig, parent, child, f, own.t CASCADE;
+DROP TABLE plain, parted, d, i, c, l, person, filled, one, two, trig, parent, child, f, own.t CASCADE;
 SELECT fails('DROP EXTENSION migrate');
 DROP SCHEMA s, own CASCADE;
 DROP OWNED BY regress_sync_owner, regress_sync_writer;

@@ -14,8 +14,6 @@
 
 #include "migrate.h"
 
-#define MIG_ORIGIN_SYNC "sync_columns"	/* where such SQL comes from */
-
 /*
  * Register SQL under a version of its own, outside the order, and queue it: a
  * worker starts after COMMIT.  Returns the version.  SPI is connected.

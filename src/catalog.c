@@ -144,6 +144,12 @@ arg_content(MigQuery *query, const Migration *m)
 	mig_arg_bool(query, m->in_order);
 }
 
+bool
+mig_catalog_is_fill(const Migration *migration)
+{
+	return !migration->in_order && strcmp(migration->origin, MIG_ORIGIN_SYNC) == 0;
+}
+
 void
 mig_catalog_insert(const Migration *migration)
 {

@@ -25,6 +25,9 @@ extern char *mig_catalog_identity(void);
 /* One migration with its SQL; NULL if there is none.  for_update locks the row. */
 extern Migration *mig_catalog_get(const char *version, bool for_update);
 
+/* Is its SQL ours, and fills columns that are kept equal? */
+extern bool mig_catalog_is_fill(const Migration *migration);
+
 /* All of the scope in order, without up, down and verify. */
 extern List *mig_catalog_list(void);
 

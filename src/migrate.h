@@ -165,4 +165,10 @@ typedef struct Migration
 	char	   *error;
 } Migration;
 
+/*
+ * Where SQL comes from that fills columns which are kept equal: with in_order
+ * false nobody else can say so.
+ */
+#define MIG_ORIGIN_SYNC "sync_columns"
+
 #endif							/* MIGRATE_H */

@@ -301,21 +301,38 @@ expand(MigOnline *online)
 	}
 }
 
+static MigOnline
+online_of(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overlay)
+{
+	MigOnline	online = {0};
+
+	online.stmt = stmt;
+	online.effect = effect;
+	online.overlay = overlay;
+	online.text = stmt->text;
+	online.node = stmt->raw->stmt;
+	return online;
+}
+
+List *
+mig_online_fill(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overlay)
+{
+	MigOnline	online = online_of(stmt, effect, overlay);
+
+	online.name = table_of(overlay, castNode(UpdateStmt, online.node)->relation);
+	return mig_online_fill_rows(&online);
+}
+
 List *
 mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 				  const MigOverlay *overlay, const List *statements)
 {
-	MigOnline	online = {0};
+	MigOnline	online = online_of(stmt, effect, overlay);
 	List	   *parts;
 
 	if (stays(effect, stmt->raw->stmt))
 		return NIL;
-	online.stmt = stmt;
-	online.effect = effect;
-	online.overlay = overlay;
 	online.statements = statements;
-	online.text = stmt->text;
-	online.node = stmt->raw->stmt;
 	parts = expand(&online);
 	if (parts == NIL)
 		mig_online_flag(effect);

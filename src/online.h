@@ -46,6 +46,9 @@ typedef struct MigPart
 extern List *mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 							   const MigOverlay *overlay, const List *statements);
 
+/* The same for an UPDATE of ours that fills what a sync keeps equal, and so changes no row twice. */
+extern List *mig_online_fill(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overlay);
+
 /* Where there is no way to spare others the wait, note it. */
 extern void mig_online_flag(MigEffect *effect);
 

@@ -408,3 +408,66 @@ mig_online_rows(MigOnline *online)
 		return mig_rows_whole(online, reason);
 	return whole_tree(&rows, &places, tree, by_blocks);
 }
+
+/* --- what a sync keeps equal --- */
+
+/* Does a foreign key concern a column that is assigned?  Then its triggers have to fire. */
+static bool
+has_foreign_key(const MigRows *rows, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_foreign_keys(relid))
+	{
+		MigForeignKey *key = lfirst(lc);
+		List	   *columns = key->from == relid ? key->from_columns : key->to_columns;
+		ListCell   *lt;
+
+		foreach(lt, rows->targets)
+			if (list_member_int(columns, get_attnum(relid, lfirst_node(ResTarget, lt)->name)))
+				return true;
+	}
+	return false;
+}
+
+/* Nothing that could fail for a row, but for a constraint. */
+static bool
+only_copies(const MigRows *rows)
+{
+	ListCell   *lc;
+
+	foreach(lc, rows->targets)
+		if (!IsA(lfirst_node(ResTarget, lc)->val, ColumnRef))
+			return false;
+	return true;
+}
+
+/*
+ * Such an UPDATE sets what is not equal to what it has to be, so a row that it
+ * has dealt with is not found again: by blocks.  Where an expression may
+ * fail, by key, as only so the row that is to blame can be left out.
+ */
+List *
+mig_online_fill_rows(MigOnline *online)
+{
+	MigRows		rows = {0};
+	MigPlaces	places;
+	List	   *keys;
+	List	   *parts = NIL;
+	MigPart    *part = NULL;
+	bool		sets_it;
+
+	take_apart(online, &rows);
+	online->only = true;
+	keys = only_copies(&rows) ? NIL : mig_rows_key(&rows, online->name->relid, &sets_it);
+	if (mig_rows_cut(&rows, &places))
+		part = mig_rows_batched(&rows, &places, &parts, online->name->relid, NULL, keys);
+	if (part == NULL)
+		return mig_rows_whole(online, "its text cannot be divided");
+	if (!has_foreign_key(&rows, online->name->relid))
+	{
+		part->kind = MIG_STEP_FILL;
+		mig_part_note(part, "triggers do not fire");
+	}
+	return parts;
+}

@@ -383,7 +383,8 @@ plan_statement(MigBuilder *builder, const MigStatement *stmt)
 	/* a sequence needs several transactions */
 	if (!planner->context->as_written &&
 		(builder->block == NULL || !(builder->block->whole || builder->block->aborted)))
-		parts = mig_online_expand(stmt, effect, planner->overlay, builder->statements);
+		parts = planner->context->fills ? mig_online_fill(stmt, effect, planner->overlay) :
+			mig_online_expand(stmt, effect, planner->overlay, builder->statements);
 	if (parts == NIL)
 		add_item(builder, stmt, effect, NULL);
 	foreach(lc, parts)

@@ -40,6 +40,7 @@ typedef struct MigPlanContext
 	MigDirection direction;
 	bool		as_written;		/* options.transaction = 'as_written' */
 	bool		complete;		/* no old client is left to protect */
+	bool		fills;			/* UPDATEs of ours, which fill what a sync keeps equal */
 	List	   *rates;			/* of MigRate * */
 	struct MigOverlay *overlay; /* what earlier plans make; NULL: nothing */
 	MigOnStatement		look;			/* NULL: plan */

@@ -87,6 +87,7 @@ build(MigRun *run, const char *sql, const char *what, MigDirection direction)
 	context.direction = direction;
 	context.as_written = mig_settings_as_written(run->migration->options);
 	context.complete = run->with_contract || direction == MIG_DIR_ROLLBACK;
+	context.fills = mig_catalog_is_fill(run->migration);
 	context.rates = mig_catalog_rates();
 	mig_identity_owner(run->migration->owner, run->migration->search_path, &save);
 	plan = mig_plan_build(sql, &context);
