@@ -139,6 +139,21 @@ SELECT cardinality(notices), notices[501]::json->>'message' AS last FROM migrate
 DROP FUNCTION say CASCADE;
 DROP TABLE said;
 
+-- a DO that fails after a COMMIT of its own is not simply begun again; one that fails before is
+SET client_min_messages = warning;
+CREATE TABLE gate (open int);
+CREATE TABLE parts (part int);
+SELECT migrate.register('0016', $$DO 'BEGIN PERFORM 1; COMMIT; PERFORM 1 / count(*) FROM gate; INSERT INTO parts VALUES (1); COMMIT; PERFORM 1 / (count(*) - 1) FROM gate; INSERT INTO parts VALUES (2); END'$$);
+CALL migrate.apply();
+INSERT INTO gate VALUES (1);
+CALL migrate.apply();
+INSERT INTO gate VALUES (2);
+CALL migrate.apply();
+SELECT migrate.resolve('0016', 1, 'again');
+CALL migrate.apply();
+SELECT part, count(*) FROM parts GROUP BY part ORDER BY part;
+DROP TABLE gate, parts;
+
 DROP TABLE IF EXISTS a, v, after_s, later, independent, users CASCADE;
 DROP SCHEMA s CASCADE;
 DROP EXTENSION migrate;

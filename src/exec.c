@@ -80,6 +80,22 @@ lift_timeouts(void)
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
 }
 
+/* Transactions that the statement at hand has committed on its own, with a change in them. */
+static int	inner_commits = 0;
+
+static void
+count_commit(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		inner_commits++;
+}
+
+bool
+mig_exec_has_committed(void)
+{
+	return inner_commits > 0;
+}
+
 /* The settings of a role that did not connect itself: ALTER ROLE ... SET. */
 static void
 apply_role_settings(Oid database, Oid role)
@@ -125,6 +141,7 @@ mig_exec_connect(Oid database, Oid role, bool can_login)
 		apply_role_settings(database, role);
 		CommitTransactionCommand();
 	}
+	RegisterXactCallback(count_commit, NULL);
 	lift_timeouts();
 	mig_notices_install();
 }
@@ -305,6 +322,7 @@ mig_exec(const char *sql)
 	SetCurrentStatementStartTimestamp();
 
 	StartTransactionCommand();
+	inner_commits = 0;
 	rows = run_portal(sql, context);
 	CommitTransactionCommand();
 	if (!IsTransactionState())

@@ -33,6 +33,12 @@ extern void mig_exec_reset(const char *search_path);
 extern uint64 mig_exec(const char *sql);
 
 /*
+ * In a PG_CATCH around mig_exec(): has the statement committed something (a
+ * DO or CALL with COMMIT inside) before it failed?
+ */
+extern bool mig_exec_has_committed(void);
+
+/*
  * Our own work between the statements: joins the block that is open, if any,
  * and is read committed and read write otherwise.
  * The memory context of the caller stays in force, and must outlive the

@@ -516,7 +516,7 @@ clear_failed_step(MigRun *run, bool cancelled)
 {
 	MigStep    *step = run->current;
 
-	if (step == NULL || !step->alone || strcmp(step->state, "started") != 0)
+	if (step == NULL || !step->alone || strcmp(step->state, "started") != 0 || run->half_run)
 		return;
 	if (cancelled && (step->kind == MIG_STEP_CREATE_INDEX || step->kind == MIG_STEP_REINDEX))
 		return;
@@ -526,6 +526,31 @@ clear_failed_step(MigRun *run, bool cancelled)
 	mig_catalog_step_state(run->version, run->plan->direction, step->step, "pending");
 	mig_exec_commit();
 	step->state = "pending";
+}
+
+static bool
+give_up(MigRun *run, const MigError *error, MigOutcome *outcome)
+{
+	mig_exec_begin();
+	record_end(run, MIG_FAILED, "failed", error);
+	mig_exec_commit();
+	*outcome = MIG_OUTCOME_FAILED;
+	return false;
+}
+
+/* A DO or CALL has failed after a COMMIT of its own: to repeat it would be to do that part twice. */
+static void
+doubt_half_run(MigRun *run, MigError *error)
+{
+	MigStep    *step = run->current;
+	char	   *hint = psprintf("Step %d has committed something before it failed. Look, then say SELECT migrate.resolve(%s, %d, 'done'), or 'again'.",
+								step->step, quote_literal_cstr(run->version), step->step);
+
+	error->hint = error->hint ? psprintf("%s\n%s", error->hint, hint) : hint;
+	mig_exec_begin();
+	mig_catalog_step_state(run->version, run->plan->direction, step->step, "doubtful");
+	mig_exec_commit();
+	step->state = "doubtful";
 }
 
 /* True: the run goes on. */
@@ -550,6 +575,8 @@ recover(MigRun *run, const ErrorData *edata, MigOutcome *outcome, MigError **err
 	run->tries++;
 	if (cancelled && was_paused(run))
 	{
+		if (run->current && run->current->kind == MIG_STEP_OPAQUE)
+			clear_failed_step(run, cancelled);
 		mig_exec_begin();
 		record_end(run, MIG_PAUSED, "paused", NULL);
 		mig_exec_commit();
@@ -557,6 +584,11 @@ recover(MigRun *run, const ErrorData *edata, MigOutcome *outcome, MigError **err
 		return false;
 	}
 	clear_failed_step(run, cancelled);
+	if (run->half_run)
+	{
+		doubt_half_run(run, *error);
+		return give_up(run, *error, outcome);
+	}
 	if (run->current && run->current->kind == MIG_STEP_VALIDATE && mig_on_violation == MIG_VIOLATION_LIFT &&
 		ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 		mig_run_lift(run, run->current);
@@ -566,11 +598,7 @@ recover(MigRun *run, const ErrorData *edata, MigOutcome *outcome, MigError **err
 		return true;
 	if (run->current && refuses_company(edata) && mig_run_split(run, run->current, false))
 		return true;
-	mig_exec_begin();
-	record_end(run, MIG_FAILED, "failed", *error);
-	mig_exec_commit();
-	*outcome = MIG_OUTCOME_FAILED;
-	return false;
+	return give_up(run, *error, outcome);
 }
 
 /* --- one run --- */
@@ -606,6 +634,8 @@ try_run(MigRun *run)
 	{
 		mig_notices_end();
 		note_awaited_lock(run);
+		run->half_run = run->current && run->current->kind == MIG_STEP_OPAQUE &&
+			strcmp(run->current->state, "started") == 0 && mig_exec_has_committed();
 		edata = mig_exec_error(run->context, false);
 	}
 	PG_END_TRY();

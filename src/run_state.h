@@ -41,6 +41,7 @@ typedef struct MigRun
 	int			tries;			/* of the transaction or step at hand */
 	TimestampTz trouble_since;	/* 0: none */
 	TimestampTz work_since;		/* the transaction has all its locks */
+	bool		half_run;		/* the step at hand has failed after it had committed something */
 	bool		out_of_patience;	/* the error at hand says that lock_retry_for is over */
 	TimestampTz next_warning;
 	List	   *failed_rows;	/* keys (char *) that the step at hand has met */
