@@ -116,13 +116,37 @@ add_check(MigAltering *alter, Constraint *con, bool validates)
 
 /* --- UNIQUE, PRIMARY KEY, EXCLUDE --- */
 
+/*
+ * A NOT NULL that has not been validated is no NOT NULL of a primary key
+ * (18: verifyNotNullPKCompatible in tablecmds.c).
+ */
+static bool
+refuse_unvalidated(MigAltering *alter, const char *colname)
+{
+	AttrNumber	column = get_attnum(alter->name->relid, colname);
+	char	   *conname = column > 0 ? mig_not_null_name(alter->name->relid, column) : NULL;
+
+	if (conname == NULL || alter->name->touched)
+		return false;
+	mig_effect_fails(alter->work, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, -1,
+					 psprintf("Validate it first: ALTER TABLE %s VALIDATE CONSTRAINT %s.",
+							  alter->name->text, mig_sql_name(conname)),
+					 "NOT NULL of column \"%s\" of relation \"%s\" is not validated, so it cannot be in a primary key",
+					 colname, alter->name->relname);
+	return true;
+}
+
 static void
 key_not_null(MigAltering *alter, List *keys)
 {
 	ListCell   *lc;
 
 	foreach(lc, keys)
+	{
+		if (OidIsValid(alter->name->relid) && refuse_unvalidated(alter, strVal(lfirst(lc))))
+			continue;
 		mig_effect_set_not_null(alter, strVal(lfirst(lc)));
+	}
 }
 
 /* What an index must be to become a constraint (transformIndexConstraint in parse_utilcmd.c). */
