@@ -22,6 +22,7 @@
 #include "lock.h"
 #include "loss.h"
 #include "run.h"
+#include "run_state.h"
 #include "serve.h"
 #include "session.h"
 #include "settings.h"
@@ -281,6 +282,7 @@ note_outcome(MigRequest *request, Migration *m, MigOutcome outcome, const MigErr
 	MemoryContext old = CurrentMemoryContext;
 
 	mig_exec_begin();
+	mig_run_commit_softly();	/* how the run ended is on disk already */
 	mig_request_take_notices(request->id);
 	if (outcome == MIG_OUTCOME_DONE)
 	{
@@ -300,6 +302,7 @@ static void
 serve_begin(MigRequest *request, MigGraph **graph, List **targets)
 {
 	mig_exec_begin();
+	mig_run_commit_softly();	/* nothing is done yet */
 	*graph = mig_serve_graph();
 	*targets = mig_serve_targets(*graph, request);
 	mig_settings_apply(request->settings);	/* of the caller; each run begins with a reset */
