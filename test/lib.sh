@@ -201,12 +201,13 @@ below_work() {
 
 # remove_work: end what is left running, servers at once, and remove the folder.
 remove_work() {
-	local file i
+	local file pid i
 
 	[ -n "$work" ] || return 0
 	kill $(below_work) 2>/dev/null
 	for file in $(find "$work" -name postmaster.pid 2>/dev/null); do
-		below_work | grep -qxF "$(head -n 1 "$file")" && kill -QUIT "$(head -n 1 "$file")" 2>/dev/null
+		pid=$(head -n 1 "$file" 2>/dev/null)
+		below_work | grep -qxF "${pid:-none}" && kill -QUIT "$pid" 2>/dev/null
 	done
 	for ((i = 0; i < 100; i++)); do
 		[ -n "$(below_work)" ] || break
