@@ -78,6 +78,7 @@ SELECT public.fails($$SELECT migrate.register('', 'SELECT 1')$$);
 SELECT public.fails($$SELECT migrate.register(' 1', 'SELECT 1')$$);
 SELECT public.fails($$SELECT migrate.register(E'1\t2', 'SELECT 1')$$);
 SELECT public.fails($$SELECT migrate.register('all', 'SELECT 1')$$);
+SELECT public.fails($$SELECT migrate.register('run-20240101T031502-1', 'SELECT 1')$$);
 SELECT public.fails($$SELECT migrate.register(repeat('1', 201), 'SELECT 1')$$);
 SELECT migrate.register(repeat('1', 200), 'SELECT 1');
 -- the same number is the same version

@@ -10,11 +10,11 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
-#include "utils/snapmgr.h"
 #include "utils/snapmgr.h"
 
 #include "query.h"
@@ -130,6 +130,33 @@ mig_arg_texts(MigQuery *query, List *values, bool isnull)
 			PointerGetDatum(construct_array(elems, n, TEXTOID, -1, false, TYPALIGN_INT)), isnull);
 }
 
+/*
+ * In a transaction that keeps its first snapshot.  What our tables say is the
+ * state of work that goes on elsewhere: it is read as it is now, and written
+ * as by a transaction that is read committed, instead of failing with 40001
+ * whenever a worker has written since.
+ */
+static int
+run_as_of_now(MigQuery *query)
+{
+	int			level = XactIsoLevel;
+	volatile int rc = 0;
+
+	(void) GetTransactionSnapshot();	/* the caller's own is taken under its own rules */
+	PG_TRY();
+	{
+		XactIsoLevel = XACT_READ_COMMITTED;
+		rc = SPI_execute_snapshot(kept_plan(query), query->values, query->nulls,
+								  GetLatestSnapshot(), InvalidSnapshot, false, true, 0);
+	}
+	PG_FINALLY();
+	{
+		XactIsoLevel = level;
+	}
+	PG_END_TRY();
+	return rc;
+}
+
 uint64
 mig_query_run(MigQuery *query)
 {
@@ -138,6 +165,8 @@ mig_query_run(MigQuery *query)
 	if (query->latest)
 		rc = SPI_execute_snapshot(kept_plan(query), query->values, query->nulls,
 								  GetLatestSnapshot(), InvalidSnapshot, true, false, 0);
+	else if (IsolationUsesXactSnapshot())
+		rc = run_as_of_now(query);
 	else
 		rc = SPI_execute_plan(kept_plan(query), query->values, query->nulls, false, 0);
 	if (rc < 0)

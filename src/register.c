@@ -248,6 +248,11 @@ check_migration(Migration *m, bool history)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("version must not be \"all\""),
 				 errdetail("That word stands for every migration.")));
+	if (m->in_order && strncmp(m->version, "run-", strlen("run-")) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("version must not begin with \"run-\""),
+				 errdetail("Such versions are given by migrate.run() and migrate.backfill().")));
 	what = psprintf("migration \"%s\"", m->version);
 	check_name(m->version, m->name);
 	check_requires(m);

@@ -115,5 +115,28 @@ is($node->safe_psql('postgres', "SELECT to_regclass('c') IS NULL"), 't', 'its tr
 $node->safe_psql('postgres', "CALL migrate.rollback('0002')");
 is(state_of('0002'), 'pending', 'and it can be rolled back');
 
+# --- a transaction that keeps its snapshot acts on what is there now ---
+$node->safe_psql('postgres', "SELECT migrate.unregister('0002')");
+register('0003', 'SELECT pg_sleep(600)');
+foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
+{
+	$old->query("BEGIN ISOLATION LEVEL $level; SELECT 1 FROM t LIMIT 1;");
+	$caller->start('CALL migrate.apply();');
+	ok($node->poll_query_until('postgres',
+			"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'"
+			. " AND application_name = 'migrate: step 1 of 0003')"), "$level: a run began behind its snapshot");
+	is($old->query("SELECT migrate.pause('0003');"), 't', "$level: pause()");
+	$old->query("SELECT migrate.tune('0003', 'workers', '2');");
+	is($old->errors, '', "$level: tune()");
+	$old->query('COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM t LIMIT 1;');
+	$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
+	$caller->finish;
+	ok($node->poll_query_until('postgres', "SELECT state = 'paused' FROM migrate.status WHERE version = '0003'"),
+		"$level: paused");
+	is($old->query("SELECT migrate.resume('0003');"), 't', "$level: resume()");
+	$old->query('ROLLBACK;');
+	$node->safe_psql('postgres', "CALL migrate.rollback('0003')");
+}
+
 $node->stop;
 done_testing();
