@@ -115,8 +115,7 @@ void
 mig_effect_require_column(MigWork *work, const MigName *name, const char *colname,
 						  const RangeVar *after)
 {
-	if (!OidIsValid(name->relid) || name->touched || mig_overlay_opaque(work->overlay) ||
-		AttributeNumberIsValid(get_attnum(name->relid, colname)))
+	if (!mig_expr_lacks_column(work, name, colname))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),

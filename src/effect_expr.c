@@ -24,6 +24,8 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -36,6 +38,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parse_type.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -45,6 +48,7 @@
 
 #include "effect_int.h"
 #include "relation.h"
+#include "scan.h"
 
 /* --- types --- */
 
@@ -135,16 +139,25 @@ mig_expr_fold(MigWork *work, Node *expr)
 
 /* --- names in it --- */
 
+/* Where an error was met: byte offset in the source, -1: not known. */
+typedef struct Trouble
+{
+	const MigWork *work;
+	int			offset;
+} Trouble;
+
 /* An error in the middle of it belongs to the statement, not to the query that asks for a plan. */
 static void
 place_error(void *arg)
 {
-	const MigWork *work = arg;
+	Trouble    *trouble = arg;
+	const MigWork *work = trouble->work;
 	int			position = geterrposition();
 
+	if (position > 0)
+		trouble->offset = mig_overlay_offset(work->overlay, position);
 	errposition(0);
-	mig_overlay_errposition(work->overlay, position > 0 ?
-							mig_overlay_offset(work->overlay, position) : work->stmt->location);
+	mig_overlay_errposition(work->overlay, position > 0 ? trouble->offset : work->stmt->location);
 }
 
 static Node *
@@ -177,23 +190,159 @@ transform(MigWork *work, Relation rel, Node *raw, ParseExprKind kind, Oid typid,
 	return expr;
 }
 
+/* --- errors --- */
+
+/* The name, without what qualifies it, that stands at a place of the statement; NULL if there is none. */
+static char *
+word_at(const MigWork *work, int offset)
+{
+	const MigStatement *stmt = work->stmt;
+	char	   *word = NULL;
+	MigScan		scan;
+
+	/* the text of a part of an online sequence is not the source */
+	if (offset < stmt->location || offset >= stmt->location + (int) strlen(stmt->text) ||
+		strncmp(mig_overlay_source(work->overlay) + stmt->location, stmt->text, strlen(stmt->text)) != 0)
+		return NULL;
+	mig_scan_begin(&scan, stmt->text + (offset - stmt->location));
+	while (mig_scan_next(&scan) && mig_scan_word(&scan))
+	{
+		word = pstrdup(mig_scan_word(&scan));
+		if (!mig_scan_next(&scan) || scan.token != '.')
+			break;
+	}
+	mig_scan_end(&scan);
+	return word;
+}
+
+/* Does the session have a temporary relation of that name?  It would hide the one that is meant. */
+static bool
+is_hidden(Oid relid)
+{
+	Oid			temp = LookupExplicitNamespace("pg_temp", true);
+	char	   *relname = get_rel_name(relid);
+
+	return OidIsValid(temp) && relname && OidIsValid(get_relname_relid(relname, temp));
+}
+
+/*
+ * Is a relation what the catalog says, so that a column which is not there
+ * can only come from an earlier statement that names it?
+ */
+static bool
+is_in_catalog(const MigWork *work, Oid relid, const char *text, bool columns_alone)
+{
+	const char *there = OidIsValid(relid) ? mig_relation_text(relid) : NULL;
+	MigName    *name;
+
+	if (there == NULL || strcmp(there, text) != 0 || is_hidden(relid))
+		return false;
+	name = mig_overlay_find(work->overlay, get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+	/* a view that is replaced */
+	if (mig_overlay_has(work->overlay, psprintf("relation %s", text)))
+		return false;
+	return !name->created && (!name->touched || (columns_alone && name->relkind != RELKIND_VIEW &&
+												 name->relkind != RELKIND_MATVIEW));
+}
+
+bool
+mig_expr_lacks_column(const MigWork *work, const MigName *name, const char *colname)
+{
+	return !mig_overlay_opaque(work->overlay) && is_in_catalog(work, name->relid, name->text, true) &&
+		!AttributeNumberIsValid(get_attnum(name->relid, colname)) &&
+		(mig_overlay_mark(work->overlay) == 0 || !mig_overlay_mentions(work->overlay, colname));
+}
+
+static bool
+are_in_catalog(const MigWork *work, const MigName *name, bool columns_alone)
+{
+	ListCell   *lc;
+
+	if (name && !is_in_catalog(work, name->relid, name->text, columns_alone))
+		return false;
+	foreach(lc, work->effect->locks)
+	{
+		const MigLock *lock = lfirst(lc);
+
+		if (lock->created || !is_in_catalog(work, lock->relid, lock->relation, columns_alone))
+			return false;
+	}
+	return true;
+}
+
+/* What the server has looked at is not what is meant. */
+static bool
+was_misled(const MigWork *work)
+{
+	ListCell   *lc;
+
+	foreach(lc, work->effect->locks)
+		if (OidIsValid(((MigLock *) lfirst(lc))->relid) && is_hidden(((MigLock *) lfirst(lc))->relid))
+			return true;
+	return false;
+}
+
+static bool
+is_a_function(const char *word)
+{
+	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(word));
+	bool		found = list->n_members > 0;
+
+	ReleaseCatCacheList(list);
+	return found;
+}
+
+/* Something is not there: is it certain that no earlier statement makes it? */
+static bool
+nobody_makes(const MigWork *work, const MigName *name, int sqlerrcode, const char *word)
+{
+	if (word == NULL || mig_overlay_mentions(work->overlay, word) ||
+		mig_overlay_mentions(work->overlay, "extension"))
+		return false;
+	switch (sqlerrcode)
+	{
+		case ERRCODE_UNDEFINED_COLUMN:
+			return are_in_catalog(work, name, true);
+		case ERRCODE_UNDEFINED_FUNCTION:
+			/* else it may be about types, which an earlier statement can change */
+			return !is_a_function(word) && are_in_catalog(work, name, false);
+		case ERRCODE_AMBIGUOUS_COLUMN:
+			return are_in_catalog(work, name, false);
+		case ERRCODE_UNDEFINED_OBJECT:
+		case ERRCODE_WRONG_OBJECT_TYPE:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /*
  * Is an error what the server would say, too?  Not if what was not found may
  * be made by an earlier statement; and what a user's function says when it is
- * folded is for the time when it runs.
+ * folded is for the time when it runs: it has no place in the text.
  */
 static bool
-is_certain(const MigWork *work, const MigName *name, int sqlerrcode)
+is_certain(const Trouble *trouble, const MigName *name, int sqlerrcode)
 {
-	if (ERRCODE_TO_CATEGORY(sqlerrcode) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)
-		return sqlerrcode == ERRCODE_QUERY_CANCELED || sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-			sqlerrcode == ERRCODE_OUT_OF_MEMORY;
+	const MigWork *work = trouble->work;
+	bool		analysis = ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;
+
+	if (sqlerrcode == ERRCODE_QUERY_CANCELED || sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlerrcode == ERRCODE_OUT_OF_MEMORY)
+		return true;
 	/* a part of an online sequence has parameters */
-	if (sqlerrcode == ERRCODE_UNDEFINED_PARAMETER || mig_overlay_opaque(work->overlay) ||
-		(name && (name->touched || name->created)))
+	if (sqlerrcode == ERRCODE_UNDEFINED_PARAMETER || mig_overlay_opaque(work->overlay) || was_misled(work))
 		return false;
-	return mig_overlay_mark(work->overlay) == 0 ||
-		(name && (sqlerrcode == ERRCODE_UNDEFINED_COLUMN || sqlerrcode == ERRCODE_DATATYPE_MISMATCH));
+	if (mig_overlay_mark(work->overlay) == 0)
+		return analysis || sqlerrcode == ERRCODE_UNDEFINED_SCHEMA ||
+			(work->word && sqlerrcode == ERRCODE_INVALID_PARAMETER_VALUE) ||
+			(trouble->offset >= 0 && (sqlerrcode == ERRCODE_INVALID_TEXT_REPRESENTATION ||
+									  sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED));
+	if (name && !name->touched && !name->created &&
+		(sqlerrcode == ERRCODE_UNDEFINED_COLUMN || sqlerrcode == ERRCODE_DATATYPE_MISMATCH))
+		return true;
+	return analysis && nobody_makes(work, name, sqlerrcode,
+									work->word ? work->word : word_at(work, trouble->offset));
 }
 
 void *
@@ -201,7 +350,8 @@ mig_expr_try(MigWork *work, const MigName *name, void *(*run) (MigWork *, void *
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	ErrorContextCallback callback = {error_context_stack, place_error, work};
+	Trouble		trouble = {work, -1};
+	ErrorContextCallback callback = {error_context_stack, place_error, &trouble};
 	void	   *volatile result = NULL;
 
 	/* the scan of a catalog may be cut off by an error: only a subtransaction cleans up */
@@ -230,7 +380,7 @@ mig_expr_try(MigWork *work, const MigName *name, void *(*run) (MigWork *, void *
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 		error_context_stack = callback.previous;
-		if (is_certain(work, name, error->sqlerrcode))
+		if (is_certain(&trouble, name, error->sqlerrcode))
 			ReThrowError(error);
 		result = NULL;
 	}
@@ -248,22 +398,30 @@ typedef struct Transform
 	int32		typmod;
 } Transform;
 
+Node *
+mig_expr_transform_now(MigWork *work, const MigName *name, Node *raw, ParseExprKind kind,
+					   Oid typid, int32 typmod)
+{
+	Relation	rel = NULL;
+	Node	   *expr;
+
+	if (name && OidIsValid(name->relid) && mig_relation_lock(name->relid, name->text))
+		rel = RelationIdGetRelation(name->relid);
+	expr = transform(work, rel, raw, kind, typid, typmod);
+	if (rel)
+	{
+		RelationClose(rel);
+		mig_relation_unlock(name->relid);
+	}
+	return expr;
+}
+
 static void *
 run_transform(MigWork *work, void *arg)
 {
 	Transform  *t = arg;
-	Relation	rel = NULL;
-	Node	   *expr;
 
-	if (t->name && OidIsValid(t->name->relid) && mig_relation_lock(t->name->relid, t->name->text))
-		rel = RelationIdGetRelation(t->name->relid);
-	expr = transform(work, rel, t->raw, t->kind, t->typid, t->typmod);
-	if (rel)
-	{
-		RelationClose(rel);
-		mig_relation_unlock(t->name->relid);
-	}
-	return expr;
+	return mig_expr_transform_now(work, t->name, t->raw, t->kind, t->typid, t->typmod);
 }
 
 Node *

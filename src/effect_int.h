@@ -3,7 +3,7 @@
  * effect_int.h
  *	  How classify.c and effect*.c put an effect together.
  *
- * Layer 1, for those files alone.  One function a family of statements; each
+ * Layer 1, for those files and refuse*.c alone.  One function a family of statements; each
  * gets the work at hand and fills in its effect.
  *
  *-------------------------------------------------------------------------
@@ -26,6 +26,7 @@ typedef struct MigWork
 	bool		changes_other;	/* ... one that it did not make */
 	List	   *dropped;		/* what DROP takes, to be made again: effect_undo.c */
 	bool		inert;			/* expressions are stored, not run: what they call does not matter */
+	const char *word;			/* mig_expr_try: what it looks for, where an error has no place; or NULL */
 } MigWork;
 
 /* --- names (effect.c) --- */
@@ -119,6 +120,10 @@ extern Oid	mig_expr_type(const TypeName *type, int32 *typmod);
 extern Node *mig_expr_transform(MigWork *work, const MigName *name, Node *raw, ParseExprKind kind,
 								Oid typid, int32 typmod);
 
+/* The same, inside of mig_expr_try(), which is not nested. */
+extern Node *mig_expr_transform_now(MigWork *work, const MigName *name, Node *raw, ParseExprKind kind,
+									Oid typid, int32 typmod);
+
 /*
  * Run something of the server's that may raise an error, or leave locks
  * behind (keep false).  Result NULL, and no error, if what it did not find
@@ -127,6 +132,9 @@ extern Node *mig_expr_transform(MigWork *work, const MigName *name, Node *raw, P
  */
 extern void *mig_expr_try(MigWork *work, const MigName *name, void *(*run) (MigWork *, void *),
 						  void *arg, bool keep);
+
+/* Has a relation surely no column of that name when the statement runs? */
+extern bool mig_expr_lacks_column(const MigWork *work, const MigName *name, const char *colname);
 
 /* Folded, as the server does before it looks; NULL where that must not be done. */
 extern Node *mig_expr_fold(MigWork *work, Node *expr);

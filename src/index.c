@@ -202,3 +202,18 @@ mig_index_is_like(Oid indexid, const IndexStmt *stmt, bool strict)
 		equal(normalized(is->indexIncludingParams, strict), normalized(stmt->indexIncludingParams, strict)) &&
 		equal(is->whereClause, stmt->whereClause);
 }
+
+bool
+mig_index_refreshes(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, mig_relation_indexes(relid))
+	{
+		MigIndex	index = mig_index_get(lfirst_oid(lc));
+
+		if (index.unique && index.immediate && index.valid && index.plain_columns)
+			return true;
+	}
+	return false;
+}

@@ -60,4 +60,7 @@ extern bool mig_index_is_like(Oid indexid, const IndexStmt *stmt, bool strict);
 /* CREATE INDEX as the server writes it under the search_path in force, and parsed; NULL if it has gone. */
 extern char *mig_index_definition(Oid indexid, IndexStmt **stmt);
 
+/* Has a materialized view a unique index that shows which row is which (is_usable_unique_index in matview.c)? */
+extern bool mig_index_refreshes(Oid relid);
+
 #endif							/* MIGRATE_INDEX_H */

@@ -214,22 +214,6 @@ mig_online_reindex(MigOnline *online)
 
 /* --- REFRESH MATERIALIZED VIEW --- */
 
-/* A unique index that shows which row is which (is_usable_unique_index in matview.c). */
-static bool
-has_usable_index(Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, mig_relation_indexes(relid))
-	{
-		MigIndex	index = mig_index_get(lfirst_oid(lc));
-
-		if (index.unique && index.immediate && index.valid && index.plain_columns)
-			return true;
-	}
-	return false;
-}
-
 static bool
 is_populated(Oid relid)
 {
@@ -255,7 +239,7 @@ mig_online_refresh(MigOnline *online)
 	if (stmt->concurrent || stmt->skipData || !OidIsValid(online->name->relid) || online->name->created ||
 		online->name->relkind != RELKIND_MATVIEW || !is_populated(online->name->relid))
 		return NIL;
-	if (!has_usable_index(online->name->relid))
+	if (!mig_index_refreshes(online->name->relid))
 		return mig_online_as_it_stands(online, "with a unique index on plain columns, without WHERE, there would be one");
 	meant->concurrent = true;
 	text = mig_sql_insert(online->stmt->text, "view", 1, "CONCURRENTLY");

@@ -533,6 +533,22 @@ mig_overlay_dropped(const MigOverlay *overlay, const char *object)
 	return entry && entry->dropped;
 }
 
+bool
+mig_overlay_mentions(const MigOverlay *overlay, const char *word)
+{
+	HASH_SEQ_STATUS status;
+	Entry	   *entry;
+
+	hash_seq_init(&status, overlay->entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (mig_sql_mentions(entry->key, word))
+		{
+			hash_seq_term(&status);
+			return true;
+		}
+	return false;
+}
+
 static Entry *
 change_object(MigOverlay *overlay, const char *object, const MigStep *step)
 {

@@ -172,21 +172,6 @@ place_of(const MigPlanner *planner, const MigItem *item)
 	return n;
 }
 
-/* For the overlay: "written public.t" of what may have other rows than before. */
-static List *
-written_keys(const MigItem *item)
-{
-	List	   *keys = NIL;
-	ListCell   *lc;
-
-	if (item->tightens)
-		return NIL;
-	foreach(lc, item->effect->locks)
-		if (((MigLock *) lfirst(lc))->mode >= RowExclusiveLock)
-			keys = lappend(keys, psprintf("written %s", ((MigLock *) lfirst(lc))->relation));
-	return keys;
-}
-
 /* One item of the plan: a statement as it stands, or a part of its sequence. */
 static void
 add_item(MigBuilder *builder, const MigStatement *stmt, MigEffect *effect, const MigPart *part)
@@ -210,7 +195,7 @@ add_item(MigBuilder *builder, const MigStatement *stmt, MigEffect *effect, const
 		mig_plan_note(item->step, "has no effect outside of a transaction block");
 	planner->items = list_insert_nth(planner->items, place_of(planner, item), item);
 	mig_overlay_apply(planner->overlay, item->effect->changes,
-					  list_concat_copy(item->effect->makes, written_keys(item)),
+					  list_concat_copy(item->effect->makes, mig_plan_keys(item)),
 					  item->effect->drops, item->step);
 	mig_plan_follow_setting(builder, item);
 }

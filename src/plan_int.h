@@ -75,6 +75,9 @@ extern void mig_plan_note(MigStep *step, const char *format,...) pg_attribute_pr
 /* Which steps belong to the contract phase. */
 extern void mig_plan_phases(MigPlanner *planner);
 
+/* What a step changes, for the overlay: keys (char *) beside those of objects that it makes; plan_keys.c. */
+extern List *mig_plan_keys(const MigItem *item);
+
 /* Number steps and transactions: the plan's list of steps, expand before contract. */
 extern List *mig_plan_group(MigPlanner *planner);
 

@@ -17,7 +17,7 @@ my @order = (
 	# 2
 	'register', 'load*', 'tar', 'fingerprint', 'disk', 'catalog*', 'events', 'query', 'exec', 'notice', 'session*',
 	# 1
-	'targets', 'graph', 'check*', 'plan*', 'online*', 'refuse', 'classify*', 'effect*', 'partition', 'undo*', 'naming', 'index', 'dependents', 'relation*', 'overlay', 'hazard', 'lock_holders',
+	'targets', 'graph', 'check*', 'plan*', 'online*', 'refuse*', 'classify*', 'effect*', 'partition', 'undo*', 'naming', 'index', 'dependents', 'relation*', 'overlay', 'hazard', 'lock_holders',
 	'block', 'parse', 'sqlgen', 'scan', 'version', 'settings', 'window',
 	# 0
 	'words', 'migrate.h', 'compat');

@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan_keys.c
+ *	  What the overlay is told of a step beside the objects that it makes and
+ *	  drops.
+ *
+ * Layer 1.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "plan_int.h"
+#include "sqlgen.h"
+
+/* "written public.t" of what may have other rows than before. */
+static List *
+written_keys(const MigItem *item)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	if (item->tightens)
+		return NIL;
+	foreach(lc, item->effect->locks)
+		if (((MigLock *) lfirst(lc))->mode >= RowExclusiveLock)
+			keys = lappend(keys, psprintf("written %s", ((MigLock *) lfirst(lc))->relation));
+	return keys;
+}
+
+/*
+ * A name that something has since, or that something may be found which was
+ * not there, as an operator may.  Keys without a further meaning: see
+ * mig_overlay_mentions() and mig_overlay_mark().
+ */
+static List *
+named_keys(const MigItem *item)
+{
+	Node	   *node = item->stmt->raw->stmt;
+
+	switch (nodeTag(node))
+	{
+		case T_RenameStmt:
+			return list_make1(psprintf("named %s", mig_sql_name(((RenameStmt *) node)->newname)));
+		case T_AlterDomainStmt:
+			return list_make1(psprintf("named %s", mig_sql_name(strVal(llast(((AlterDomainStmt *) node)->typeName)))));
+		case T_AlterEnumStmt:
+			return list_make1(psprintf("named %s", mig_sql_name(((AlterEnumStmt *) node)->newVal)));
+		case T_CommentStmt:
+		case T_DeleteStmt:
+		case T_ExplainStmt:
+		case T_InsertStmt:
+		case T_SelectStmt:
+		case T_UpdateStmt:
+		case T_VacuumStmt:
+		case T_VariableSetStmt:
+		case T_VariableShowStmt:
+			return NIL;
+		default:
+			return list_make1(pstrdup("changed something"));
+	}
+}
+
+List *
+mig_plan_keys(const MigItem *item)
+{
+	return list_concat(written_keys(item), named_keys(item));
+}

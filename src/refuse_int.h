@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * refuse_int.h
+ *	  What the refuse*.c share.
+ *
+ * Layer 1, for those files alone: one a family of what may be wrong.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MIGRATE_REFUSE_INT_H
+#define MIGRATE_REFUSE_INT_H
+
+#include "effect_int.h"
+
+/*
+ * The table of a statement if the catalog has it as it will be met; else NULL.
+ * Columns that earlier statements add do no harm to what is asked of it.
+ */
+extern MigName *mig_refuse_known(MigWork *work, const RangeVar *rv);
+
+/* 2BP01 for what belongs to an extension, and is to be dropped. */
+extern void mig_refuse_member(MigWork *work, Oid classid, Oid objid, const char *what);
+
+/* An error at a place of the source; -1: at the statement. */
+#define mig_refuse_error(work, place, code, ...) \
+	ereport(ERROR, \
+			(errcode(code), errmsg(__VA_ARGS__), \
+			 mig_overlay_errposition((work)->overlay, \
+									 (place) >= 0 ? (place) : (work)->stmt->location)))
+
+/* --- families: each raises what it finds --- */
+
+extern void mig_refuse_expressions(MigWork *work, Node *node);	/* refuse_expr.c */
+extern void mig_refuse_kinds(MigWork *work, Node *node);	/* refuse_kind.c: a view where a table is needed */
+extern void mig_refuse_objects(MigWork *work, Node *node);	/* refuse_object.c: no relations */
+/* refuse_own.c: this extension and what is in its schemas. */
+extern void mig_refuse_own(const MigStatement *stmt, const MigEffect *effect, const MigOverlay *overlay);
+extern void mig_refuse_new_table(MigWork *work, CreateStmt *stmt);	/* refuse_create.c */
+
+#endif							/* MIGRATE_REFUSE_INT_H */
