@@ -292,12 +292,21 @@ is_a_function(const char *word)
 	return found;
 }
 
+bool
+mig_expr_is_named(const MigWork *work, const char *word)
+{
+	return mig_overlay_mark(work->overlay) > 0 &&
+		(mig_overlay_mentions(work->overlay, word) || mig_overlay_mentions(work->overlay, "extension") ||
+		 mig_overlay_says(work->overlay, word, work->stmt->location));
+}
+
 /* Something is not there: is it certain that no earlier statement makes it? */
 static bool
 nobody_makes(const MigWork *work, const MigName *name, int sqlerrcode, const char *word)
 {
-	if (word == NULL || mig_overlay_mentions(work->overlay, word) ||
-		mig_overlay_mentions(work->overlay, "extension"))
+	/* columns are known by their keys */
+	if (word == NULL || (sqlerrcode == ERRCODE_UNDEFINED_COLUMN || sqlerrcode == ERRCODE_AMBIGUOUS_COLUMN ?
+						 mig_overlay_mentions(work->overlay, word) : mig_expr_is_named(work, word)))
 		return false;
 	switch (sqlerrcode)
 	{

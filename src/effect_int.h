@@ -136,6 +136,9 @@ extern void *mig_expr_try(MigWork *work, const MigName *name, void *(*run) (MigW
 /* Has a relation surely no column of that name when the statement runs? */
 extern bool mig_expr_lacks_column(const MigWork *work, const MigName *name, const char *colname);
 
+/* Can an earlier statement have made something of that name? */
+extern bool mig_expr_is_named(const MigWork *work, const char *word);
+
 /* Folded, as the server does before it looks; NULL where that must not be done. */
 extern Node *mig_expr_fold(MigWork *work, Node *expr);
 

@@ -71,6 +71,7 @@ struct MigOverlay
 	int			migration;
 	const char *version;
 	const char *source;
+	List	   *sources;		/* of char *: of the earlier migrations */
 	const char *what;
 	/* search_path as it was resolved last, for which settings, and how many schemas changed */
 	List	   *path;			/* of PathItem */
@@ -99,6 +100,11 @@ void
 mig_overlay_enter(MigOverlay *overlay, const char *version,
 				  const char *source, const char *what)
 {
+	MemoryContext old = MemoryContextSwitchTo(overlay->context);
+
+	if (overlay->source)
+		overlay->sources = lappend(overlay->sources, unconstify(char *, overlay->source));
+	MemoryContextSwitchTo(old);
 	overlay->migration++;
 	overlay->version = version;
 	overlay->source = source;
@@ -547,6 +553,17 @@ mig_overlay_mentions(const MigOverlay *overlay, const char *word)
 			return true;
 		}
 	return false;
+}
+
+bool
+mig_overlay_says(const MigOverlay *overlay, const char *word, int offset)
+{
+	ListCell   *lc;
+
+	foreach(lc, overlay->sources)
+		if (mig_sql_mentions(lfirst(lc), word))
+			return true;
+	return mig_sql_mentions(pnstrdup(overlay->source, offset), word);
 }
 
 static Entry *

@@ -105,6 +105,9 @@ extern bool mig_overlay_dropped(const MigOverlay *overlay, const char *object);
 /* Is a word part of the name of anything that a statement has made, changed or dropped, or of its kind? */
 extern bool mig_overlay_mentions(const MigOverlay *overlay, const char *word);
 
+/* Is it a word of the text before this offset, or of an earlier migration's? */
+extern bool mig_overlay_says(const MigOverlay *overlay, const char *word, int offset);
+
 /* What a statement changes (MigChange), which objects it makes and drops (char *), and its step. */
 extern void mig_overlay_apply(MigOverlay *overlay, const List *changes, const List *makes,
 							  const List *drops, const MigStep *step);

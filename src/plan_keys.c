@@ -29,8 +29,8 @@ written_keys(const MigItem *item)
 }
 
 /*
- * A name that something has since, or that something may be found which was
- * not there, as an operator may.  Keys without a further meaning: see
+ * A name that a column may have since, or that something may be found which
+ * was not there, as an operator may.  Keys without a further meaning: see
  * mig_overlay_mentions() and mig_overlay_mark().
  */
 static List *
@@ -42,10 +42,6 @@ named_keys(const MigItem *item)
 	{
 		case T_RenameStmt:
 			return list_make1(psprintf("named %s", mig_sql_name(((RenameStmt *) node)->newname)));
-		case T_AlterDomainStmt:
-			return list_make1(psprintf("named %s", mig_sql_name(strVal(llast(((AlterDomainStmt *) node)->typeName)))));
-		case T_AlterEnumStmt:
-			return list_make1(psprintf("named %s", mig_sql_name(((AlterEnumStmt *) node)->newVal)));
 		case T_CommentStmt:
 		case T_DeleteStmt:
 		case T_ExplainStmt:

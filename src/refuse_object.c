@@ -223,12 +223,12 @@ refuse_enum(MigWork *work, AlterEnumStmt *stmt)
 	seek(work, OBJECT_TYPE, (Node *) type);
 	typid = mig_expr_type(type, &typmod);
 	if (!OidIsValid(typid) || mig_overlay_opaque(work->overlay) ||
-		mig_overlay_mentions(work->overlay, strVal(llast(stmt->typeName))))
+		mig_expr_is_named(work, strVal(llast(stmt->typeName))))
 		return;
 	if (get_typtype(typid) != TYPTYPE_ENUM)
 		mig_refuse_error(work, -1, ERRCODE_WRONG_OBJECT_TYPE, "%s is not an enum",
 						 NameListToQuotedString(stmt->typeName));
-	if (label && !has_label(typid, label) && !mig_overlay_mentions(work->overlay, label))
+	if (label && !has_label(typid, label) && !mig_expr_is_named(work, label))
 		mig_refuse_error(work, -1, ERRCODE_INVALID_PARAMETER_VALUE,
 						 "\"%s\" is not an existing enum label", label);
 	if (!stmt->skipIfNewValExists && has_label(typid, stmt->newVal))
@@ -262,7 +262,7 @@ seek_index_of(MigWork *work, const MigName *table, const char *index)
 {
 	ListCell   *lc;
 
-	if (index == NULL || mig_overlay_mentions(work->overlay, index))
+	if (index == NULL || mig_expr_is_named(work, index))
 		return;
 	foreach(lc, mig_relation_indexes(table->relid))
 		if (strcmp(get_rel_name(lfirst_oid(lc)), index) == 0)
@@ -331,7 +331,7 @@ static void
 refuse_extension(MigWork *work, CreateExtensionStmt *stmt)
 {
 	if (!stmt->if_not_exists && OidIsValid(get_extension_oid(stmt->extname, true)) &&
-		!mig_overlay_mentions(work->overlay, stmt->extname))
+		!mig_expr_is_named(work, stmt->extname))
 		mig_refuse_error(work, -1, ERRCODE_DUPLICATE_OBJECT, "extension \"%s\" already exists", stmt->extname);
 	if (!extension_file_exists(stmt->extname))
 		ereport(ERROR,
@@ -384,7 +384,7 @@ refuse_setting(MigWork *work, VariableSetStmt *set)
 static void
 seek_domain_constraint(MigWork *work, List *domain, const char *conname)
 {
-	if (!mig_overlay_mentions(work->overlay, strVal(llast(domain))))
+	if (!mig_expr_is_named(work, strVal(llast(domain))))
 		seek(work, OBJECT_DOMCONSTRAINT,
 			 (Node *) list_make2(makeTypeNameFromNameList(domain), makeString(pstrdup(conname))));
 }
