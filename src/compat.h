@@ -524,4 +524,11 @@ mig_hot_blocking_columns(Relation rel)
 #endif
 }
 
+/* 18: transformRelOptions() takes its prefixes as constants */
+#if PG_VERSION_NUM >= 180000
+typedef const char *const MigOptionPrefix;
+#else
+typedef char *MigOptionPrefix;
+#endif
+
 #endif							/* MIGRATE_COMPAT_H */

@@ -241,7 +241,7 @@ refuse_enum(MigWork *work, AlterEnumStmt *stmt)
 static void *
 run_options(MigWork *work, void *arg)
 {
-	static char *namespaces[] = HEAP_RELOPT_NAMESPACES;
+	static MigOptionPrefix namespaces[] = HEAP_RELOPT_NAMESPACES;
 	Datum		options = transformRelOptions((Datum) 0, arg, NULL, namespaces, false, false);
 	Datum		toast = transformRelOptions((Datum) 0, arg, "toast", namespaces, false, false);
 
