@@ -47,3 +47,4 @@ bench:
 	@test/with_server.sh test/bench/files.sh
 	@test/with_server.sh test/bench/index.sh
 	@test/with_server.sh test/bench/registry.sh
+	@test/with_server.sh test/bench/sync.sh

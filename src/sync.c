@@ -53,6 +53,14 @@
 PG_FUNCTION_INFO_V1(mig_sync_row);
 PG_FUNCTION_INFO_V1(mig_in_sync);
 
+/* What a way has made of the row at hand. */
+typedef struct SyncMade
+{
+	bool		done;
+	Datum	   *values;			/* for each column of its side */
+	bool	   *nulls;
+} SyncMade;
+
 /* What a statement keeps. */
 typedef struct SyncState
 {
@@ -63,7 +71,9 @@ typedef struct SyncState
 	ExprState ***up_states;		/* by pair */
 	ExprState ***down_states;
 	TupleTableSlot *slot;		/* for a row that an earlier pair has changed */
-	Datum	   *values;			/* of one side */
+	SyncMade	new;			/* by up */
+	SyncMade	old;			/* by down */
+	Datum	   *values;			/* of a whole row */
 	bool	   *nulls;
 	bool	   *acted;			/* by pair */
 } SyncState;
@@ -117,6 +127,16 @@ make_states(SyncState *state)
 	mig_identity_restore(&save);
 }
 
+static SyncMade
+made_of(int columns)
+{
+	SyncMade	made = {0};
+
+	made.values = palloc(columns * sizeof(Datum));
+	made.nulls = palloc(columns * sizeof(bool));
+	return made;
+}
+
 static SyncState *
 begin_statement(Relation rel, Oid trigger, MemoryContext context)
 {
@@ -128,8 +148,10 @@ begin_statement(Relation rel, Oid trigger, MemoryContext context)
 	state->release.func = release_compiled;
 	state->release.arg = state->compiled;
 	MemoryContextRegisterResetCallback(context, &state->release);
-	state->values = palloc(state->compiled->max_columns * sizeof(Datum));
-	state->nulls = palloc(state->compiled->max_columns * sizeof(bool));
+	state->new = made_of(state->compiled->max_columns);
+	state->old = made_of(state->compiled->max_columns);
+	state->values = palloc(RelationGetNumberOfAttributes(rel) * sizeof(Datum));
+	state->nulls = palloc(RelationGetNumberOfAttributes(rel) * sizeof(bool));
 	state->acted = palloc(state->compiled->npairs * sizeof(bool));
 	if (state->compiled->evaluates)
 		make_states(state);
@@ -197,51 +219,63 @@ is_given(const MigSyncSide *side, TupleTableSlot *row)
 	return false;
 }
 
-static void
-evaluate(SyncState *state, const MigSyncWay *way, ExprState **states, int n, TupleTableSlot *row)
+/* Once for a row, whoever asks. */
+static const SyncMade *
+evaluate(SyncState *state, const MigSyncWay *way, ExprState **states, int n, TupleTableSlot *row,
+		 SyncMade *made)
 {
 	MigIdentity save;
 
+	if (made->done)
+		return made;
 	if (way->foreign)
 		mig_identity_role(state->compiled->owner, "pg_catalog, pg_temp", &save);
 	for (int i = 0; i < n; i++)
 		if (way->copies[i] != InvalidAttrNumber)
-			state->values[i] = slot_getattr(row, way->copies[i], &state->nulls[i]);
+			made->values[i] = slot_getattr(row, way->copies[i], &made->nulls[i]);
 		else
 		{
 			state->econtext->ecxt_scantuple = row;
-			state->values[i] = ExecEvalExprSwitchContext(states[i], state->econtext, &state->nulls[i]);
+			made->values[i] = ExecEvalExprSwitchContext(states[i], state->econtext, &made->nulls[i]);
 		}
 	if (way->foreign)
 		mig_identity_restore(&save);
+	made->done = true;
+	return made;
 }
 
-/* What a way makes of a row, into values and nulls of the state. */
-static void
+static const SyncMade *
 make_new(SyncState *state, int i, TupleTableSlot *row)
 {
-	evaluate(state, &state->compiled->pairs[i].up, state->up_states ? state->up_states[i] : NULL,
-			 state->compiled->pairs[i].new.n, row);
+	return evaluate(state, &state->compiled->pairs[i].up, state->up_states ? state->up_states[i] : NULL,
+					state->compiled->pairs[i].new.n, row, &state->new);
 }
 
-static void
+static const SyncMade *
 make_old(SyncState *state, int i, TupleTableSlot *row)
 {
-	evaluate(state, &state->compiled->pairs[i].down, state->down_states ? state->down_states[i] : NULL,
-			 state->compiled->pairs[i].old.n, row);
+	return evaluate(state, &state->compiled->pairs[i].down, state->down_states ? state->down_states[i] : NULL,
+					state->compiled->pairs[i].old.n, row, &state->old);
+}
+
+/* Another pair, or another row. */
+static void
+make_anew(SyncState *state)
+{
+	state->new.done = state->old.done = false;
 }
 
 /* --- the rule --- */
 
 static bool
-holds(const SyncState *state, const MigSyncSide *side, TupleTableSlot *row)
+holds(const SyncMade *made, const MigSyncSide *side, TupleTableSlot *row)
 {
 	for (int i = 0; i < side->n; i++)
 	{
 		bool		isnull;
 		Datum		value = slot_getattr(row, side->columns[i].attnum, &isnull);
 
-		if (!same_value(&side->columns[i], value, isnull, state->values[i], state->nulls[i]))
+		if (!same_value(&side->columns[i], value, isnull, made->values[i], made->nulls[i]))
 			return false;
 	}
 	return true;
@@ -253,18 +287,8 @@ agrees(SyncState *state, int i, TupleTableSlot *row)
 {
 	const MigSyncCompiledPair *pair = &state->compiled->pairs[i];
 
-	if (pair->up.exists)
-	{
-		make_new(state, i, row);
-		if (holds(state, &pair->new, row))
-			return true;
-	}
-	if (pair->down.exists)
-	{
-		make_old(state, i, row);
-		return holds(state, &pair->old, row);
-	}
-	return false;
+	return (pair->up.exists && holds(make_new(state, i, row), &pair->new, row)) ||
+		(pair->down.exists && holds(make_old(state, i, row), &pair->old, row));
 }
 
 /* The one rule of consistency. */
@@ -361,15 +385,27 @@ on_update(SyncState *state, int i, TupleTableSlot *before, TupleTableSlot *row)
 
 /* --- the trigger --- */
 
+/* As heap_modify_tuple() does it, but for columns that have been taken apart already. */
 static HeapTuple
-with_side(SyncState *state, Relation rel, HeapTuple tuple, const MigSyncSide *side)
+with_side(SyncState *state, HeapTuple tuple, TupleTableSlot *row, const MigSyncSide *side,
+		  const SyncMade *made)
 {
-	int		   *columns = palloc(side->n * sizeof(int));
+	TupleDesc	desc = row->tts_tupleDescriptor;
+	HeapTuple	changed;
 
+	slot_getallattrs(row);
+	memcpy(state->values, row->tts_values, desc->natts * sizeof(Datum));
+	memcpy(state->nulls, row->tts_isnull, desc->natts * sizeof(bool));
 	for (int i = 0; i < side->n; i++)
-		columns[i] = side->columns[i].attnum;
-	return heap_modify_tuple_by_cols(tuple, RelationGetDescr(rel), side->n, columns,
-									 state->values, state->nulls);
+	{
+		state->values[side->columns[i].attnum - 1] = made->values[i];
+		state->nulls[side->columns[i].attnum - 1] = made->nulls[i];
+	}
+	changed = heap_form_tuple(desc, state->values, state->nulls);
+	changed->t_data->t_ctid = tuple->t_data->t_ctid;
+	changed->t_self = tuple->t_self;
+	changed->t_tableOid = tuple->t_tableOid;
+	return changed;
 }
 
 static TupleTableSlot *
@@ -391,15 +427,15 @@ static bool
 act(SyncState *state, Relation rel, int i, TupleTableSlot *before, TupleTableSlot **row, HeapTuple *tuple)
 {
 	const MigSyncCompiledPair *pair = &state->compiled->pairs[i];
-	SyncAction	action = before ? on_update(state, i, before, *row) : on_insert(state, i, *row);
+	SyncAction	action;
 
+	make_anew(state);
+	action = before ? on_update(state, i, before, *row) : on_insert(state, i, *row);
 	if (action == SYNC_LEAVE)
 		return false;
-	if (action == SYNC_UP)
-		make_new(state, i, *row);
-	else
-		make_old(state, i, *row);
-	*tuple = with_side(state, rel, *tuple, action == SYNC_UP ? &pair->new : &pair->old);
+	*tuple = action == SYNC_UP ?
+		with_side(state, *tuple, *row, &pair->new, make_new(state, i, *row)) :
+		with_side(state, *tuple, *row, &pair->old, make_old(state, i, *row));
 	/* the row is looked at again only by other pairs, and for its keys */
 	if (state->compiled->npairs > 1 || state->compiled->nkeys > 0)
 		*row = slot_of(state, rel, *tuple);
@@ -536,8 +572,11 @@ mig_in_sync(PG_FUNCTION_ARGS)
 	ItemPointerSetInvalid(&tuple.t_self);
 	(void) ExecStoreHeapTuple(&tuple, state->slot, false);
 	for (int i = 0; result && i < state->compiled->npairs; i++)
+	{
+		make_anew(state);
 		if (names == NULL || is_asked_for(state->compiled->pairs[i].pair, names))
 			result = is_consistent(state, i, state->slot);
+	}
 	ExecClearTuple(state->slot);
 	if (state->econtext)
 		ResetExprContext(state->econtext);
