@@ -118,13 +118,16 @@ mig_backfill_range(Backfill *b)
 	{
 		MemoryContextReset(b->context);
 		MemoryContextSwitchTo(b->context);
-		look_around(b);
 		mig_throttle(b->run, &b->throttle, b->batches->table);
 		mig_run_check_pause(b->run);
 		MemoryContextSwitchTo(b->run->context);
 		if (b->place > 0 && b->place >= mig_workers)
 			return;
 		mig_batch(b);
+		MemoryContextReset(b->context);
+		MemoryContextSwitchTo(b->context);
+		look_around(b);
+		MemoryContextSwitchTo(b->run->context);
 	}
 }
 
