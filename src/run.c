@@ -29,8 +29,6 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
-#include "storage/proc.h"
-#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -142,22 +140,12 @@ warn_of_wait(MigRun *run, const char *wait_type, const char *detail)
 	mig_event_record(&event);
 }
 
-/* Whoever helps with a backfill that nobody leads any more changes nothing more. */
-static void
-check_leader(const MigRun *run)
-{
-	if (run->leader_pid != 0 && BackendPidGetProc(run->leader_pid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_ADMIN_SHUTDOWN),
-				 errmsg("the worker of migration \"%s\" has ended", run->version)));
-}
-
 void
 mig_run_check_pause(MigRun *run)
 {
 	const char *pause;
 
-	check_leader(run);
+	mig_helper_check_leader(run);
 
 	mig_exec_begin();
 	pause = mig_get_pause(run->version);
@@ -174,7 +162,7 @@ mig_run_pause_for(MigRun *run, int ms, const char *wait_type, const char *detail
 {
 	const char *pause;
 
-	check_leader(run);
+	mig_helper_check_leader(run);
 	mig_exec_begin();
 	mig_run_waits(run->id, wait_type, detail, ms + NEXT_WAIT_MS);
 	warn_of_wait(run, wait_type, detail);
@@ -262,18 +250,6 @@ try_lock_relations(List *relations, const char **taken)
 	return got;
 }
 
-/* Those that a killed worker has left behind end with their batch. */
-static bool
-has_helpers(const MigRun *run)
-{
-	bool		result;
-
-	mig_exec_begin();
-	result = mig_helpers_at_work(mig_current_scope(), run->version) > 0;
-	mig_exec_commit();
-	return result;
-}
-
 static void
 take_run_lock(MigRun *run)
 {
@@ -283,7 +259,7 @@ take_run_lock(MigRun *run)
 		wait_turn(run, &told, at_work_on(run->version));
 	turn_has_come(run, told);
 	told = false;
-	while (has_helpers(run))
+	while (mig_helpers_linger(run))
 		wait_turn(run, &told, "workers of the run before to end their batches");
 	turn_has_come(run, told);
 	told = false;

@@ -25,6 +25,8 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -153,7 +155,27 @@ mig_helpers_stop(void)
 		}
 }
 
+bool
+mig_helpers_linger(const MigRun *run)
+{
+	bool		result;
+
+	mig_exec_begin();
+	result = mig_helpers_at_work(mig_current_scope(), run->version) > 0;
+	mig_exec_commit();
+	return result;
+}
+
 /* --- in the helper --- */
+
+void
+mig_helper_check_leader(const MigRun *run)
+{
+	if (run->leader_pid != 0 && BackendPidGetProc(run->leader_pid) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_ADMIN_SHUTDOWN),
+				 errmsg("the worker of migration \"%s\" has ended", run->version)));
+}
 
 /* What the run's own worker knows of its run, read again; false: there is no such run any more. */
 static bool

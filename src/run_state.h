@@ -100,6 +100,12 @@ extern void mig_run_say_settings_again(MigRun *run);
 /* run_helper.c: end those that help with a backfill, and wait until they have; outside any transaction. */
 extern void mig_helpers_stop(void);
 
+/* run_helper.c: helpers that a killed worker has left behind, and that end with their batch; outside any transaction. */
+extern bool mig_helpers_linger(const MigRun *run);
+
+/* run_helper.c: 57P01 in a helper whose leader is gone, since nobody leads the backfill any more. */
+extern void mig_helper_check_leader(const MigRun *run);
+
 /* run_undo.c: read the undo of a step that will run now, if it has to be; in the caller's transaction. */
 extern void mig_run_read_undo(MigRun *run, MigStep *step);
 
