@@ -43,6 +43,7 @@ CREATE TABLE migrate_internal.migration (
 	registered_by	text NOT NULL,
 	registered_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	requires		text[],				-- NULL: the next lower version
+	upward			boolean NOT NULL DEFAULT false, -- it requires one that stands above it in the order
 	up				text NOT NULL,
 	down			text,
 	verify			text,
@@ -70,6 +71,7 @@ CREATE TABLE migrate_internal.migration (
 	PRIMARY KEY (scope, version),
 	UNIQUE (scope, key)
 );
+CREATE INDEX migration_upward ON migrate_internal.migration (scope) WHERE upward;
 
 CREATE SEQUENCE migrate_internal.run_id;
 

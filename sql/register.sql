@@ -267,6 +267,17 @@ SELECT public.fails($$SELECT migrate.register('0041', 'SELECT 41', requires => '
 SELECT public.fails($$SELECT migrate.unregister('0002')$$);
 RESET migrate.scope;
 SELECT scope, up FROM public.registry WHERE version = '0040';
+-- a new one closes a circle by way of the next higher version, which now comes after it
+SET migrate.scope = 'circles';
+SELECT migrate.register('5', 'SELECT 5', requires => '{}'), migrate.register('6', 'SELECT 6');
+SELECT public.fails($$SELECT migrate.register('5.5', 'SELECT 55', requires => '{6}')$$);
+SELECT migrate.register('3', 'SELECT 3', requires => '{6}');
+SELECT public.fails($$SELECT migrate.register('5.5', 'SELECT 55', requires => '{3}')$$);
+SELECT migrate.register('5.5', 'SELECT 55', requires => '{5}');
+SELECT public.fails($$SELECT migrate.register('05.5', 'SELECT 55', requires => '{5}')$$);
+SELECT public.fails($$SELECT migrate.register('5.5', 'SELECT 55', requires => '{3}')$$);
+SELECT version, requires FROM public.registry WHERE scope = 'circles';
+RESET migrate.scope;
 BEGIN READ ONLY;
 SELECT public.fails($$SELECT migrate.register('0060', 'SELECT 60')$$);
 ROLLBACK;

@@ -24,6 +24,7 @@
 #include "events.h"
 #include "query.h"
 #include "settings.h"
+#include "version.h"
 #include "words.h"
 
 Oid
@@ -100,6 +101,38 @@ mig_catalog_list(void)
 }
 
 Migration *
+mig_catalog_find(const char *version)
+{
+	MigQuery	query;
+	Migration  *m = NULL;
+
+	mig_query_begin(&query,
+					"SELECT " MIGRATION_COLUMNS " FROM migrate_internal.migration"
+					" WHERE scope = $1 AND key = migrate_internal.version_key($2)");
+	arg_scope(&query);
+	mig_arg_text(&query, version);
+	if (mig_query_run(&query) > 0)
+		m = migration_of_row(&query, 0);
+	mig_query_end(&query);
+	return m;
+}
+
+bool
+mig_catalog_any_points_up(void)
+{
+	MigQuery	query;
+	bool		any;
+
+	mig_query_begin(&query,
+					"SELECT EXISTS (SELECT FROM migrate_internal.migration WHERE scope = $1 AND upward)");
+	arg_scope(&query);
+	mig_query_run(&query);
+	any = mig_col_bool(&query, 0, 1);
+	mig_query_end(&query);
+	return any;
+}
+
+Migration *
 mig_catalog_get(const char *version, bool for_update)
 {
 	MigQuery	query;
@@ -123,7 +156,18 @@ mig_catalog_get(const char *version, bool for_update)
 	return m;
 }
 
-/* The arguments that insert and replace share: $1 to $15. */
+bool
+mig_catalog_points_up(const Migration *migration)
+{
+	ListCell   *lc;
+
+	foreach(lc, migration->requires)
+		if (mig_version_cmp(lfirst(lc), migration->version) > 0)
+			return true;
+	return false;
+}
+
+/* The arguments that insert and replace share: $1 to $16. */
 static void
 arg_content(MigQuery *query, const Migration *m)
 {
@@ -142,6 +186,7 @@ arg_content(MigQuery *query, const Migration *m)
 	mig_arg_text(query, m->token_checksum);
 	mig_arg_text(query, m->origin);
 	mig_arg_bool(query, m->in_order);
+	mig_arg_bool(query, mig_catalog_points_up(m));
 }
 
 bool
@@ -158,8 +203,8 @@ mig_catalog_insert(const Migration *migration)
 	mig_query_begin(&query,
 					"INSERT INTO migrate_internal.migration (scope, version, name, owner,"
 					" registered_by, requires, up, down, verify, options, search_path,"
-					" checksum, token_checksum, origin, in_order)"
-					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)");
+					" checksum, token_checksum, origin, in_order, upward)"
+					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)");
 	arg_content(&query, migration);
 	mig_query_run(&query);
 	mig_query_end(&query);
@@ -174,7 +219,7 @@ mig_catalog_replace(const Migration *migration)
 					"UPDATE migrate_internal.migration SET name = $3, owner = $4,"
 					" registered_by = $5, registered_at = now(), requires = $6, up = $7,"
 					" down = $8, verify = $9, options = $10, search_path = $11,"
-					" checksum = $12, token_checksum = $13, origin = $14, in_order = $15,"
+					" checksum = $12, token_checksum = $13, origin = $14, in_order = $15, upward = $16,"
 					" state = 'pending', direction = NULL, phase = NULL, step = NULL,"
 					" steps = 0, steps_done = 0, error = NULL, sqlstate = NULL"
 					" WHERE scope = $1 AND version = $2");

@@ -25,6 +25,13 @@ extern char *mig_catalog_identity(void);
 /* One migration with its SQL; NULL if there is none.  for_update locks the row. */
 extern Migration *mig_catalog_get(const char *version, bool for_update);
 
+/* By its place in the order ("7" finds "0007"), without up, down and verify; NULL if there is none. */
+extern Migration *mig_catalog_find(const char *version);
+
+/* Does it, or any that is registered, require one that stands above it in the order? */
+extern bool mig_catalog_points_up(const Migration *migration);
+extern bool mig_catalog_any_points_up(void);
+
 /* Is its SQL ours, and fills columns that are kept equal? */
 extern bool mig_catalog_is_fill(const Migration *migration);
 

@@ -509,6 +509,43 @@ compare_results(const ListCell *a, const ListCell *b)
 						   ((const MigRegistered *) lfirst(b))->version);
 }
 
+/* --- all of it --- */
+
+static bool
+same_requires(const Migration *a, const Migration *b)
+{
+	if (a->requires_written != b->requires_written || list_length(a->requires) != list_length(b->requires))
+		return false;
+	for (int i = 0; i < list_length(a->requires); i++)
+		if (strcmp(list_nth(a->requires, i), list_nth(b->requires, i)) != 0)
+			return false;
+	return true;
+}
+
+/*
+ * Can one migration be added, or take the place of "old", without a look at
+ * the whole registry?  It can where no requirement changes.  A new one is
+ * required by nobody but the next higher version, which required the next
+ * lower one until now: it can only close a circle if it requires something,
+ * and if a requirement somewhere goes up in the order.
+ */
+static bool
+fits_in(const Migration *m, const Migration *old)
+{
+	ListCell   *lc;
+
+	if (old)
+		return same_requires(m, old);
+	if (m->requires == NIL)
+		return true;
+	if (mig_catalog_points_up(m) || mig_catalog_any_points_up())
+		return false;
+	foreach(lc, m->requires)
+		if (mig_catalog_find(lfirst(lc)) == NULL)
+			return false;
+	return true;
+}
+
 List *
 mig_register_all(List *migrations, bool folder, bool prune)
 {
@@ -523,6 +560,14 @@ mig_register_all(List *migrations, bool folder, bool prune)
 	mig_check_writable("register a migration");
 	check_all(migrations, folder);
 	mig_register_lock();
+	if (!folder && list_length(migrations) == 1)
+	{
+		Migration  *m = linitial(migrations);
+		Migration  *there = mig_catalog_find(m->version);
+
+		if (fits_in(m, there))
+			return list_make1(store(there, m));
+	}
 	registered = mig_catalog_list();
 	old = mig_graph_make(registered);
 	given = mig_graph_make(migrations);
