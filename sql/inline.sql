@@ -74,6 +74,19 @@ SELECT to_regclass('i5');
 COMMIT;
 SELECT version, state FROM migrate.status;
 
+-- rows that would break a rule are an error there, too, with their keys; a table is warned of once
+CREATE TABLE i6 (id int PRIMARY KEY, a int);
+INSERT INTO i6 SELECT g, nullif(g, 3) FROM generate_series(1, 5) g;
+SELECT migrate.register('0005', 'ALTER TABLE i6 ALTER a SET NOT NULL', options => '{"small_table": "0"}');
+BEGIN;
+CALL migrate.apply();
+ROLLBACK;
+UPDATE i6 SET a = 3 WHERE id = 3;
+BEGIN;
+CALL migrate.apply();
+COMMIT;
+SELECT attnotnull FROM pg_attribute WHERE attrelid = 'i6'::regclass AND attname = 'a';
+
 -- only the owner may do it there
 CREATE ROLE regress_migrate_inline;
 GRANT USAGE ON SCHEMA migrate TO regress_migrate_inline;
@@ -85,7 +98,7 @@ CALL migrate.apply();
 ROLLBACK;
 
 DROP FUNCTION go, go2;
-DROP TABLE i1, i2, i3, i4;
+DROP TABLE i1, i2, i3, i4, i6;
 DROP EXTENSION migrate;
 DROP OWNED BY regress_migrate_inline;
 DROP ROLE regress_migrate_inline;

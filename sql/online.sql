@@ -119,12 +119,23 @@ REVOKE ALL ON SCHEMA migrate FROM regress_migrate_online;
 REVOKE ALL ON SCHEMA online FROM regress_migrate_online;
 DROP ROLE regress_migrate_online;
 
+-- What an earlier statement adds or fills has the same sequence; rows are shown by their key while its columns are there
+SELECT kind, command FROM migrate.explain($$ALTER TABLE t ADD late int; UPDATE t SET late = a;
+	ALTER TABLE t ADD CONSTRAINT late_high CHECK (late > 0); ALTER TABLE t ADD CONSTRAINT late_ref FOREIGN KEY (late) REFERENCES t;
+	ALTER TABLE t ADD CONSTRAINT late_one UNIQUE (late); CREATE INDEX late_ix ON t (late)$$);
+SELECT bool_or(scans AND lock = 'AccessExclusiveLock') AS blocks, string_agg(command, '') FILTER (WHERE kind = 'look') AS looks
+	FROM migrate.explain('ALTER TABLE t ADD late int; UPDATE t SET late = a; ALTER TABLE t ALTER late SET NOT NULL');
+SELECT bool_or(scans AND lock = 'AccessExclusiveLock') AS blocks, string_agg(command, '') FILTER (WHERE kind = 'look') AS looks
+	FROM migrate.explain('ALTER TABLE t RENAME a TO late; ALTER TABLE t RENAME TO later; ALTER TABLE later ALTER late SET NOT NULL');
+SELECT kind, command, note FROM migrate.explain('BEGIN; ALTER TABLE t ADD late int; UPDATE t SET late = a; ALTER TABLE t ADD CHECK (late > 0); DROP TABLE t; COMMIT');
+
 -- What has no online way says whom it keeps waiting
 SELECT command, note FROM migrate.explain($$
 	ALTER TABLE t ADD g int GENERATED ALWAYS AS (a * 2) STORED;
 	ALTER TABLE t ADD EXCLUDE USING btree (a WITH =);
 	ALTER TABLE t SET UNLOGGED;
 	CLUSTER t USING t_pkey;
+	VACUUM FULL t;
 	ALTER TABLE nokey ALTER b TYPE varchar $$);
 
 DROP SCHEMA online CASCADE;

@@ -84,33 +84,59 @@ refuse_half_undone(const MigRun *run)
 				 errhint("Leave the transaction block, or say wait => false: then a worker clears up first.")));
 }
 
-static void
-warn_of_locks(const MigPlan *plan)
+/* A table that steps lock more than once is named once, with the strongest mode. */
+static List *
+strongest(const MigPlan *plan)
 {
-	ListCell   *lc;
-	ListCell   *lk;
+	List	   *locks = NIL;
+	ListCell   *lc,
+			   *lk,
+			   *lo;
 
 	foreach(lc, plan->steps)
 		foreach(lk, ((MigStep *) lfirst(lc))->locks)
 		{
 			MigLock    *lock = lfirst(lk);
+			MigLock    *found = NULL;
 
-			if (lock->mode > ShareUpdateExclusiveLock && !lock->created)
-				ereport(WARNING,
-						(errmsg("%s stays locked (%s) until COMMIT", lock->relation,
-								mig_lock_word(lock->mode))));
+			foreach(lo, locks)
+				if (strcmp(((MigLock *) lfirst(lo))->relation, lock->relation) == 0)
+					found = lfirst(lo);
+			if (found == NULL)
+				locks = lappend(locks, memcpy(palloc(sizeof(MigLock)), lock, sizeof(MigLock)));
+			else
+				found->mode = Max(found->mode, lock->mode);
 		}
+	return locks;
 }
 
 static void
-exec_step(const Migration *m, const MigStep *step)
+warn_of_locks(const MigPlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, strongest(plan))
+	{
+		MigLock    *lock = lfirst(lc);
+
+		if (lock->mode > ShareUpdateExclusiveLock && !lock->created)
+			ereport(WARNING,
+					(errmsg("%s stays locked (%s) until COMMIT", lock->relation,
+							mig_lock_word(lock->mode))));
+	}
+}
+
+static void
+exec_step(MigRun *run, const MigStep *step)
 {
 	int			rc;
 
 	CommandCounterIncrement();
 	rc = SPI_execute(step->command, false, 0);
 	if (rc < 0)
-		refuse_step(m, step);
+		refuse_step(run->migration, step);
+	if (step->kind == MIG_STEP_LOOK)
+		mig_run_look_judge(run, step);
 }
 
 static void
@@ -162,7 +188,7 @@ run_plan(MigRun *run)
 		if (!is_to_be_done(run, run->current))
 			continue;
 		mig_run_read_undo(run, run->current);
-		exec_step(run->migration, run->current);
+		exec_step(run, run->current);
 		mig_run_record_done(run, run->current);
 	}
 	run->current = NULL;

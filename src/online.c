@@ -331,7 +331,11 @@ mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 	List	   *parts;
 
 	if (stays(effect, stmt->raw->stmt))
+	{
+		/* VACUUM FULL, CLUSTER */
+		mig_online_flag(effect);
 		return NIL;
+	}
 	online.statements = statements;
 	parts = expand(&online);
 	if (parts == NIL)

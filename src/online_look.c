@@ -44,8 +44,14 @@ mig_online_columns(const List *names)
 char *
 mig_online_key(const MigOnline *online, const char *alias)
 {
+	const MigName *name = online->name;
+	/* the columns must be there when it is asked; that they are a key still is of less account */
+	bool		known = !name->touched ||
+		!(name->created || mig_overlay_opaque(online->overlay) ||
+		  mig_overlay_has(online->overlay, psprintf("reshaped %s", name->text)) ||
+		  mig_overlay_has(online->overlay, psprintf("reshaped %s", mig_relation_text(name->relid))));
+	List	   *columns = known ? mig_relation_primary_key(name->relid) : NIL;
 	StringInfoData buf;
-	List	   *columns = online->name->touched ? NIL : mig_relation_primary_key(online->name->relid);
 	ListCell   *lc;
 
 	if (columns == NIL)

@@ -226,7 +226,9 @@ add_item(const MigPlanner *planner, List *steps, Tx *tx, MigItem *item)
 			start_tx(tx, item);
 	}
 	else if (tx->phase != item->step->phase)
-		steps = start_block_tx(planner, steps, tx, item, "what breaks old clients waits");
+		steps = start_block_tx(planner, steps, tx, item,
+							   item->step->phase == MIG_CONTRACT ? "what breaks old clients waits" :
+							   "rows are not gone through while strong locks are held");
 	else if (!tx->open || tx->block != item->block)
 		steps = start_block_tx(planner, steps, tx, item, "the step before cannot be part of it");
 	else if (!is_whole(planner, item->block) && (reason = reason_to_part(tx, item)) != NULL)

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "online.h"
 #include "plan_int.h"
 #include "sqlgen.h"
 
@@ -57,8 +58,25 @@ named_keys(const MigItem *item)
 	}
 }
 
+/* "reshaped public.t" of what may have lost columns, or have them under other names. */
+static List *
+reshaped_keys(const MigItem *item)
+{
+	Node	   *node = item->stmt->raw->stmt;
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	if (mig_online_keeps_rows(node) || !(IsA(node, AlterTableStmt) || IsA(node, RenameStmt) ||
+										 IsA(node, AlterObjectSchemaStmt) || IsA(node, DropStmt)))
+		return NIL;
+	foreach(lc, item->effect->locks)
+		if (((MigLock *) lfirst(lc))->mode == AccessExclusiveLock)
+			keys = lappend(keys, psprintf("reshaped %s", ((MigLock *) lfirst(lc))->relation));
+	return keys;
+}
+
 List *
 mig_plan_keys(const MigItem *item)
 {
-	return list_concat(written_keys(item), named_keys(item));
+	return list_concat(list_concat(written_keys(item), named_keys(item)), reshaped_keys(item));
 }

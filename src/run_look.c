@@ -55,7 +55,7 @@ keep_rows(MigRun *run)
 }
 
 static void
-complain(const MigRun *run, const MigStep *step)
+complain(const MigRun *run, const MigStep *step, const char *hint)
 {
 	StringInfoData keys;
 	int			n = list_length(run->failed_rows);
@@ -73,7 +73,17 @@ complain(const MigRun *run, const MigStep *step)
 			(errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])),
 			 errmsg("rows of %s would violate the new constraint", step->relation),
 			 errdetail("%s%s.", keys.data, n > SHOWN ? ", and others" : ""),
-			 errhint("Nothing has been changed. Mend these rows, which SELECT * FROM migrate.failed_rows lists, and apply again.")));
+			 errhint("%s", hint)));
+}
+
+void
+mig_run_look_judge(MigRun *run, const MigStep *step)
+{
+	run->failed_rows = NIL;
+	keep_rows(run);
+	/* failed_rows would be rolled back */
+	if (run->failed_rows != NIL)
+		complain(run, step, "Mend these rows, and apply again.");
 }
 
 uint64
@@ -89,7 +99,7 @@ mig_run_look(MigRun *run, const MigStep *step)
 	SPI_finish();
 	PopActiveSnapshot();
 	if (run->failed_rows != NIL)
-		complain(run, step);
+		complain(run, step, "Nothing has been changed. Mend these rows, which SELECT * FROM migrate.failed_rows lists, and apply again.");
 	mig_exec_commit();
 	return 0;
 }

@@ -87,6 +87,9 @@ extern void mig_run_commit_softly(void);
 /* run_look.c: 23xxx, with keys, when the query of a step finds rows; failed_rows has them. */
 extern uint64 mig_run_look(MigRun *run, const MigStep *step);
 
+/* What its query has found, as SPI left it: an error if it is a row. */
+extern void mig_run_look_judge(MigRun *run, const MigStep *step);
+
 /*
  * run_steps.c: begin the block of a transaction and get its locks, however
  * many tries that takes within migrate.lock_retry_for.

@@ -54,6 +54,19 @@ is($standby->safe_psql('postgres', "SELECT version, command FROM migrate.plan('0
 like($standby->safe_psql('postgres', "SELECT migrate.plan_text('0004')"), qr/ALTER TABLE t ADD COLUMN b int/, 'plan_text');
 is($standby->safe_psql('postgres', "SELECT command FROM migrate.explain('DROP TABLE t')"), 'DROP TABLE t', 'explain');
 
+# a long script, with a word of each kind; a primary could write, and does not
+my $script = join ';', map { my $n = $_; (
+		"CREATE TABLE n$n (id int PRIMARY KEY, a int CHECK (a > 0))", "CREATE INDEX ON n$n (a)", "ALTER TABLE t ADD COLUMN c$n int DEFAULT $n",
+		"ALTER TABLE t ADD CONSTRAINT k$n CHECK (c$n > 0)", "ALTER TABLE t ALTER c$n SET NOT NULL", "UPDATE t SET c$n = id WHERE id > $n",
+		"CREATE VIEW v$n AS SELECT id, c$n FROM t", "COMMENT ON TABLE n$n IS 'x'", "CREATE INDEX i$n ON t ((c$n + 1))",
+		"DROP VIEW v$n") } 1 .. 100;
+is($standby->safe_psql('postgres', "SELECT count(DISTINCT (statement)) FROM migrate.explain(\$script\$$script\$script\$)"),
+	'1000', 'explain of 1,000 statements');
+is($primary->safe_psql('postgres', "BEGIN; SELECT count(DISTINCT (statement)) FROM migrate.explain(\$script\$$script\$script\$);"
+		. ' SELECT pg_current_xact_id_if_assigned() IS NULL, count(*) FILTER (WHERE mode <> \'AccessShareLock\')'
+		. ' FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = \'relation\'; COMMIT'),
+	"1000\nt|0", 'explain writes nothing, and leaves no lock that is in anybody\'s way');
+
 # --- what does not ---
 
 foreach my $statement (
