@@ -369,6 +369,23 @@ mig_has_returning(Node *node)
 #endif
 }
 
+/* The NOT NULL constraint of a column: its name, and whether a parent has it; false if there is none. */
+static inline bool
+mig_not_null_find(Oid relid, AttrNumber column, char **conname, bool *inherited)
+{
+#if PG_VERSION_NUM >= 180000
+	HeapTuple	tuple = findNotNullConstraintAttnum(relid, column);
+
+	if (HeapTupleIsValid(tuple))
+	{
+		*conname = pstrdup(NameStr(((Form_pg_constraint) GETSTRUCT(tuple))->conname));
+		*inherited = ((Form_pg_constraint) GETSTRUCT(tuple))->coninhcount > 0;
+		return true;
+	}
+#endif
+	return false;
+}
+
 /* The name of a NOT NULL that is there and has not been validated, or NULL. */
 static inline char *
 mig_not_null_name(Oid relid, AttrNumber column)
@@ -469,6 +486,20 @@ mig_alters_inheritability(const AlterTableCmd *cmd)
 #define MIG_ADD_CONSTRAINT_LOCKS_TREE true
 #else
 #define MIG_ADD_CONSTRAINT_LOCKS_TREE false
+#endif
+
+/* 18: a partitioned table is neither LOGGED nor UNLOGGED (commit e2bab2d79204) */
+#if PG_VERSION_NUM >= 180000
+#define MIG_PARTITIONED_LOGGED false
+#else
+#define MIG_PARTITIONED_LOGGED true
+#endif
+
+/* 17: EXCLUDE on a partitioned table, with its key (commit 8c852ba9a4ba) */
+#if PG_VERSION_NUM >= 170000
+#define MIG_PARTITIONED_EXCLUSION true
+#else
+#define MIG_PARTITIONED_EXCLUSION false
 #endif
 
 /* 17: partitions have the identity columns of the partitioned table (commit 699586315704) */

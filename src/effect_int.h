@@ -192,6 +192,10 @@ extern bool mig_effect_work_constraint(MigAltering *alter, AlterTableCmd *cmd);
 extern bool mig_effect_work_partition(MigAltering *alter, AlterTableCmd *cmd);
 extern bool mig_effect_work_table(MigAltering *alter, AlterTableCmd *cmd);
 
+/* What the server would refuse in any case: effect_fails.c, effect_fails_con.c. */
+extern void mig_effect_fails_alter(const MigAltering *alter);
+extern void mig_effect_fails_attached(const MigAltering *alter, const AlterTableCmd *cmd);
+
 /* A new column; inh: of the children, too; checks_keys: an inline foreign key is checked. */
 extern void mig_effect_add_column(MigWork *work, const MigName *name, ColumnDef *def,
 								  bool inh, bool checks_keys);
@@ -199,6 +203,9 @@ extern void mig_effect_alter_type(MigWork *work, const MigName *name, AlterTable
 
 /* A column gets a NOT NULL: each table of the tree is read unless that is proved. */
 extern void mig_effect_set_not_null(MigAltering *alter, const char *colname);
+
+/* Has a foreign key between columns of these types a way to find its rows?  (ATAddForeignKeyConstraint) */
+extern bool mig_effect_can_compare(Oid fk_type, Oid pk_type);
 
 /* CHECKs that mention a column are checked again. */
 extern void mig_effect_recheck(MigWork *work, Oid relid, const char *colname);

@@ -82,6 +82,8 @@ rename_relation(MigWork *work, RenameStmt *stmt)
 	if (stmt->renameType == OBJECT_INDEX && (name->relkind == 0 || name->relkind == RELKIND_INDEX ||
 											 name->relkind == RELKIND_PARTITIONED_INDEX))
 		mode = ShareUpdateExclusiveLock;
+	if (mig_overlay_find(work->overlay, name->nspname, stmt->newname)->known && !mig_overlay_opaque(work->overlay))
+		mig_effect_fails(work, ERRCODE_DUPLICATE_TABLE, -1, NULL, "relation \"%s\" already exists", stmt->newname);
 	mig_effect_about(work, name, mode);
 	mig_effect_move(work, name, name->nspname, stmt->newname);
 	work->effect->undo = psprintf("ALTER %s IF EXISTS %s RENAME TO %s", type_word(stmt->renameType),
@@ -92,6 +94,42 @@ rename_relation(MigWork *work, RenameStmt *stmt)
 		mig_effect_breaks(work, name->relname);
 		mig_effect_breaks(work, stmt->newname);
 	}
+}
+
+/* renameatt_internal in tablecmds.c */
+static void
+fails_to_rename_column(MigWork *work, const RenameStmt *stmt, const MigName *name)
+{
+	if (!OidIsValid(name->relid) || name->touched || mig_overlay_opaque(work->overlay))
+		return;
+	if (AttributeNumberIsValid(get_attnum(name->relid, stmt->newname)))
+		mig_effect_fails(work, ERRCODE_DUPLICATE_COLUMN, -1, NULL,
+						 "column \"%s\" of relation \"%s\" already exists", stmt->newname, name->relname);
+	else if (mig_relation_is_typed(name->relid))
+		mig_effect_fails(work, ERRCODE_WRONG_OBJECT_TYPE, -1, NULL, "cannot rename column of typed table");
+	else if (mig_relation_column_is_inherited(name->relid, stmt->subname))
+		mig_effect_fails(work, ERRCODE_INVALID_TABLE_DEFINITION, -1,
+						 "Rename it in the table that it is inherited from.",
+						 "cannot rename inherited column \"%s\"", stmt->subname);
+	else if (!stmt->relation->inh && mig_relation_children(name->relid) != NIL)
+		mig_effect_fails(work, ERRCODE_INVALID_TABLE_DEFINITION, -1, "Leave out ONLY.",
+						 "inherited column \"%s\" must be renamed in child tables too", stmt->subname);
+}
+
+/* rename_constraint_internal in tablecmds.c */
+static void
+fails_to_rename_constraint(MigWork *work, const RenameStmt *stmt, const MigName *name)
+{
+	MigConstraint con;
+
+	if (!OidIsValid(name->relid) || name->touched || mig_overlay_opaque(work->overlay))
+		return;
+	if (!mig_relation_constraint(name->relid, stmt->subname, &con))
+		mig_effect_fails(work, ERRCODE_UNDEFINED_OBJECT, -1, NULL,
+						 "constraint \"%s\" for table \"%s\" does not exist", stmt->subname, name->relname);
+	else if (con.inherited && con.contype == CONSTRAINT_CHECK)
+		mig_effect_fails(work, ERRCODE_INVALID_TABLE_DEFINITION, -1, NULL,
+						 "cannot rename inherited constraint \"%s\"", stmt->subname);
 }
 
 static void
@@ -105,6 +143,7 @@ rename_column(MigWork *work, RenameStmt *stmt)
 		return;
 	if (!made)
 		mig_effect_require_column(work, name, stmt->subname, stmt->relation);
+	fails_to_rename_column(work, stmt, name);
 	mig_effect_about(work, name, AccessExclusiveLock);
 	if (stmt->relation->inh)
 		mig_effect_lock_children(work, name, AccessExclusiveLock);
@@ -136,6 +175,8 @@ rename_part(MigWork *work, RenameStmt *stmt)
 
 	if (nothing_to_do(work, name))
 		return;
+	if (stmt->renameType == OBJECT_TABCONSTRAINT)
+		fails_to_rename_constraint(work, stmt, name);
 	mig_effect_about(work, name, AccessExclusiveLock);
 	if (stmt->renameType == OBJECT_TABCONSTRAINT && is_inherited_by_all(name, stmt->subname))
 		mig_effect_lock_children(work, name, AccessExclusiveLock);
@@ -292,6 +333,8 @@ move_relation(MigWork *work, AlterObjectSchemaStmt *stmt)
 
 	if (nothing_to_do(work, name))
 		return;
+	if (!mig_overlay_has_schema(work->overlay, stmt->newschema) && !mig_overlay_opaque(work->overlay))
+		mig_effect_fails(work, ERRCODE_UNDEFINED_SCHEMA, -1, NULL, "schema \"%s\" does not exist", stmt->newschema);
 	mig_effect_about(work, name, AccessExclusiveLock);
 	if (OidIsValid(name->relid) && stmt->objectType == OBJECT_TABLE)
 		mig_effect_lock_owned_sequences(work, name->relid);

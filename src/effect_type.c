@@ -17,6 +17,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/stratnum.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
@@ -317,6 +318,37 @@ compares_as_before(const TypeChange *change)
 	return OidIsValid(before) && before == GetDefaultOpClass(change->typid, BTREE_AM_OID);
 }
 
+bool
+mig_effect_can_compare(Oid fk_type, Oid pk_type)
+{
+	Oid			opclass = GetDefaultOpClass(pk_type, BTREE_AM_OID);
+	Oid			input;
+
+	if (!OidIsValid(opclass))
+		return true;
+	input = get_opclass_input_type(opclass);
+	return OidIsValid(get_opfamily_member(get_opclass_family(opclass), input, getBaseType(fk_type),
+										  BTEqualStrategyNumber)) ||
+		can_coerce_type(1, &fk_type, &input, COERCION_IMPLICIT);
+}
+
+static void
+judge_comparison(const TypeChange *change, const MigForeignKey *key, bool from)
+{
+	ListCell   *lf,
+			   *lt;
+
+	if (change->name->touched || !OidIsValid(change->typid))
+		return;
+	forboth(lf, key->from_columns, lt, key->to_columns)
+		if ((from ? lfirst_int(lf) : lfirst_int(lt)) == change->attnum &&
+			!mig_effect_can_compare(from ? change->typid : get_atttype(key->from, lfirst_int(lf)),
+									from ? get_atttype(key->to, lfirst_int(lt)) : change->typid))
+			mig_effect_fails(change->work, ERRCODE_DATATYPE_MISMATCH, change->def->location,
+							 "Alter the other side as well, without the key, and add it again.",
+							 "foreign key constraint \"%s\" cannot be implemented", key->conname);
+}
+
 /* Both sides of each key that the column takes part in are locked as strongly, and perhaps read. */
 static void
 judge_foreign_keys(TypeChange *change)
@@ -334,6 +366,7 @@ judge_foreign_keys(TypeChange *change)
 		if ((!from && !to) || is_dropped(change, key->conname))
 			continue;
 		mig_effect_lock_oid(change->work, from ? key->to : key->from, AccessExclusiveLock);
+		judge_comparison(change, key, from);
 		if (!key->validated || (!change->rewrites && compares_as_before(change)))
 			continue;
 		if (!mig_effect_scans(change->work, key->from))

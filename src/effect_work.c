@@ -399,4 +399,5 @@ mig_effect_alter_work(MigWork *work, AlterTableStmt *stmt, const MigName *name, 
 				mig_effect_work_partition(&alter, cmd) ||
 				mig_effect_work_table(&alter, cmd));
 	}
+	mig_effect_fails_alter(&alter);
 }

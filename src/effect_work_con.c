@@ -483,9 +483,15 @@ alter_constraint(MigAltering *alter, AlterTableCmd *cmd)
 	const char *conname = mig_altered_constraint(cmd);
 	MigConstraint con;
 
-	if (!OidIsValid(alter->name->relid) || alter->name->touched ||
-		!mig_relation_constraint(alter->name->relid, conname, &con))
+	if (!OidIsValid(alter->name->relid) || alter->name->touched)
 		return;
+	if (!mig_relation_constraint(alter->name->relid, conname, &con))
+	{
+		if (!mig_overlay_opaque(alter->work->overlay))
+			mig_effect_fails(alter->work, ERRCODE_UNDEFINED_OBJECT, -1, NULL,
+							 "constraint \"%s\" of relation \"%s\" does not exist", conname, alter->name->relname);
+		return;
+	}
 	if (con.contype != CONSTRAINT_FOREIGN && !mig_alters_inheritability(cmd))
 	{
 		mig_effect_fails(alter->work, ERRCODE_WRONG_OBJECT_TYPE, -1,

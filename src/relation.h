@@ -124,6 +124,22 @@ extern bool mig_relation_leads(Oid indexid, const List *columns);
 /* ... any of the relation, except that one? */
 extern bool mig_relation_is_indexed(Oid relid, const List *columns, Oid except);
 
+/* Is it made OF a composite type? */
+extern bool mig_relation_is_typed(Oid relid);
+
+/* Has it a column from a parent? */
+extern bool mig_relation_column_is_inherited(Oid relid, const char *colname);
+
+/* Is it named by a publication? */
+extern bool mig_relation_is_in_publication(Oid relid);
+
+/* Is it a partition or an heir of another table?  ... a partition whose concurrent detaching is not complete? */
+extern bool mig_relation_has_parent(Oid relid);
+extern bool mig_relation_detach_pending(Oid relid);
+
+/* Has another table a CHECK for its heirs that this one lacks? */
+extern bool mig_relation_lacks_check(Oid relid, Oid parent);
+
 extern bool mig_relation_has_row_security(Oid relid);
 
 /* Names (char *) of the constraints of a table that go with a column: those that name it. */
