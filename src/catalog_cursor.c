@@ -54,6 +54,24 @@ mig_cursor_load(MigCursor *cursor)
 	return found;
 }
 
+bool
+mig_cursor_has_moved(const char *version, MigDirection direction, int step)
+{
+	MigCursor	cursor = {.version = version, .direction = direction, .step = step};
+	MigQuery	query;
+	bool		moved;
+
+	mig_query_begin(&query,
+					"SELECT FROM migrate_internal.cursor"
+					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4"
+					" AND (rows > 0 OR pass > 1 OR range > 1"
+					" OR lower IS NOT NULL AND (file IS NULL OR lower <> '{0}'))");
+	arg_step(&query, &cursor);
+	moved = mig_query_run(&query) > 0;
+	mig_query_end(&query);
+	return moved;
+}
+
 void
 mig_cursor_save(const MigCursor *cursor)
 {

@@ -51,6 +51,9 @@ extern bool mig_cursor_load(MigCursor *cursor);
 /* Store it, in the transaction of the batch. */
 extern void mig_cursor_save(const MigCursor *cursor);
 
+/* Has a batch of the step been committed?  Then it is half done, whatever else is recorded. */
+extern bool mig_cursor_has_moved(const char *version, MigDirection direction, int step);
+
 /* The ranges of its step that are not done, in order: list of int. */
 extern List *mig_cursor_open_ranges(const MigCursor *cursor);
 

@@ -88,12 +88,15 @@ append_statement(StringInfo sql, const MigStatement *statement)
 		appendStringInfo(sql, "%s;\n", (char *) lfirst(lc));
 }
 
-/* A build that was begun may have left an index behind; all else that is not done has left nothing. */
+/*
+ * A build that was begun may have left an index behind, and a statement in
+ * batches may be half done; all else that is not done has left nothing.
+ */
 static bool
 is_to_undo(const MigStep *step)
 {
 	return strcmp(step->state, "done") == 0 ||
-		(strcmp(step->state, "started") == 0 && step->kind == MIG_STEP_CREATE_INDEX);
+		(strcmp(step->state, "started") == 0 && (step->kind == MIG_STEP_CREATE_INDEX || step->batches));
 }
 
 MigPlan *

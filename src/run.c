@@ -35,6 +35,7 @@
 #include "utils/wait_event.h"
 
 #include "catalog.h"
+#include "catalog_cursor.h"
 #include "exec.h"
 #include "lock.h"
 #include "run.h"
@@ -499,6 +500,11 @@ clear_failed_step(MigRun *run, bool cancelled)
 	if (!mig_step_clear(step))
 		return;
 	mig_exec_begin();
+	if (step->batches && mig_cursor_has_moved(run->version, run->plan->direction, step->step))
+	{
+		mig_exec_commit();		/* half done: its cursor counts, and goes with the plan */
+		return;
+	}
 	mig_catalog_step_state(run->version, run->plan->direction, step->step, "pending");
 	mig_exec_commit();
 	step->state = "pending";

@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 
 #include "catalog.h"
+#include "catalog_cursor.h"
 #include "exec.h"
 #include "plan.h"
 #include "run.h"
@@ -161,7 +162,9 @@ can_reverse(const MigPlan *plan)
 	{
 		MigStep    *step = lfirst(lc);
 
-		if (strcmp(step->state, "done") == 0 && step->undo == NULL)
+		/* a statement in batches that is half done, too */
+		if (step->undo == NULL &&
+			(strcmp(step->state, "done") == 0 || (step->batches && strcmp(step->state, "started") == 0)))
 			return false;
 	}
 	return true;
@@ -326,6 +329,8 @@ settle_step(MigRun *run, const MigStep *step, MigDirection direction)
 			break;
 	}
 	mig_exec_begin();
+	if (step->batches && mig_cursor_has_moved(run->version, direction, step->step))
+		state = "started";		/* half done */
 	mig_catalog_step_state(run->version, direction, step->step, state);
 	if (step->undoes > 0 && strcmp(state, "done") == 0)
 		mig_catalog_step_state(run->version, MIG_DIR_APPLY, step->undoes, "undone");
