@@ -129,6 +129,10 @@ SELECT bool_or(scans AND lock = 'AccessExclusiveLock') AS blocks, string_agg(com
 	FROM migrate.explain('ALTER TABLE t RENAME a TO late; ALTER TABLE t RENAME TO later; ALTER TABLE later ALTER late SET NOT NULL');
 SELECT kind, command, note FROM migrate.explain('BEGIN; ALTER TABLE t ADD late int; UPDATE t SET late = a; ALTER TABLE t ADD CHECK (late > 0); DROP TABLE t; COMMIT');
 
+-- A key that is made again is missed less if one statement says both
+SELECT kind, command, note FROM migrate.explain($$ALTER TABLE t DROP CONSTRAINT t_pkey;
+	ALTER TABLE t ADD CONSTRAINT t_one PRIMARY KEY (id)$$);
+
 -- What has no online way says whom it keeps waiting
 SELECT command, note FROM migrate.explain($$
 	ALTER TABLE t ADD g int GENERATED ALWAYS AS (a * 2) STORED;

@@ -259,5 +259,8 @@ mig_online_alter_table(MigOnline *online)
 		parts = list_concat(parts, sequence);
 	}
 	plain_flush(online, &parts, &plain);
-	return any ? parts : NIL;
+	if (any)
+		return parts;
+	mig_online_note_gap(online);
+	return NIL;
 }

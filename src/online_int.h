@@ -137,6 +137,9 @@ extern List *mig_online_validate_written(MigOnline *online, const char *conname)
 extern List *mig_online_foreign_key(MigOnline *online, const Constraint *con);
 extern List *mig_online_key_constraint(MigOnline *online, const Constraint *con);	/* UNIQUE, PRIMARY KEY */
 
+/* Notes that a key which is dropped here is only made again by a later statement. */
+extern void mig_online_note_gap(MigOnline *online);
+
 /*
  * A key in place of one that the same ALTER drops: what goes before, and the
  * subcommand that takes the place of the written one; NULL: not that way.

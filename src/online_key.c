@@ -260,3 +260,53 @@ mig_online_replace_key(MigOnline *online, const Constraint *con, List **before)
 	mig_online_tighten(*before);
 	return using_index(con, name, indexname);
 }
+
+/* --- a key that is made again by another statement --- */
+
+static bool
+adds_key(const MigStatement *stmt, const RangeVar *table, ConstrType contype)
+{
+	AlterTableStmt *alter = (AlterTableStmt *) stmt->raw->stmt;
+	ListCell   *lc;
+
+	if (!IsA(alter, AlterTableStmt) || strcmp(alter->relation->relname, table->relname) != 0)
+		return false;
+	foreach(lc, alter->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_AddConstraint && castNode(Constraint, cmd->def)->contype == contype)
+			return true;
+	}
+	return false;
+}
+
+void
+mig_online_note_gap(MigOnline *online)
+{
+	AlterTableStmt *stmt = castNode(AlterTableStmt, online->node);
+	MigEffect  *effect = online->effect;
+	ListCell   *lc,
+			   *ls;
+
+	if (mig_online_is_small(online))
+		return;
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		MigConstraint con;
+
+		if (cmd->subtype != AT_DropConstraint || !mig_relation_constraint(online->name->relid, cmd->name, &con) ||
+			(con.contype != CONSTRAINT_PRIMARY && con.contype != CONSTRAINT_UNIQUE))
+			continue;
+		for_each_from(ls, online->statements, online->stmt->index)
+		{
+			if (!adds_key(lfirst(ls), stmt->relation, con.contype == CONSTRAINT_PRIMARY ? CONSTR_PRIMARY : CONSTR_UNIQUE))
+				continue;
+			effect->note = psprintf("%s%sthere is no key until line %d has built one: written in one ALTER TABLE, they change places at once",
+									effect->note ? effect->note : "", effect->note ? "; " : "",
+									((MigStatement *) lfirst(ls))->line);
+			return;
+		}
+	}
+}
