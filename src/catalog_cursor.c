@@ -229,5 +229,15 @@ mig_failed_row_remove(const MigCursor *cursor, List *values)
 int64
 mig_failed_rows_count(const MigCursor *cursor)
 {
-	return list_length(mig_failed_rows_of(cursor));
+	MigQuery	query;
+	int64		n;
+
+	mig_query_begin(&query,
+					"SELECT count(*) FROM migrate_internal.failed_row"
+					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4");
+	arg_step(&query, cursor);
+	mig_query_run(&query);
+	n = mig_col_int64(&query, 0, 1);
+	mig_query_end(&query);
+	return n;
 }

@@ -245,28 +245,49 @@ all_passes(Backfill *b, bool resumed)
 
 /* --- rows that fail --- */
 
-/* Rows that an earlier run left out: each by itself. */
+/* One row; the error, or NULL. */
+static ErrorData *
+retry_row(Backfill *b, List *key, uint64 *changed)
+{
+	ErrorData  *volatile edata = NULL;
+
+	PG_TRY();
+	{
+		mig_batch_begin(b);
+		*changed += mig_batch_single(b, key);
+		SPI_finish();
+		mig_failed_row_remove(&b->cursor, key);
+		PopActiveSnapshot();
+		mig_exec_commit();
+		b->tries = 0;
+	}
+	PG_CATCH();
+	{
+		edata = mig_exec_error(b->run->context, false);
+	}
+	PG_END_TRY();
+	return edata;
+}
+
+/* Rows that an earlier run left out: each by itself; those that fail again stay left out. */
 static uint64
 retry_failed(Backfill *b)
 {
 	List	   *rows;
 	ListCell   *lc;
 	uint64		changed = 0;
+	ErrorData  *edata;
 
 	mig_exec_begin();
 	rows = mig_failed_rows_of(&b->cursor);
 	mig_exec_commit();
 	foreach(lc, rows)
-	{
-		List	   *key = lfirst(lc);
-
-		mig_batch_begin(b);
-		changed += mig_batch_single(b, key);
-		SPI_finish();
-		mig_failed_row_remove(&b->cursor, key);
-		PopActiveSnapshot();
-		mig_exec_commit();
-	}
+		while ((edata = retry_row(b, lfirst(lc), &changed)) != NULL && !mig_batch_is_of_data(edata))
+		{
+			mig_run_check_pause(b->run);
+			if (!mig_batch_wait_out(b, edata))
+				ReThrowError(edata);
+		}
 	return changed;
 }
 

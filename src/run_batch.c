@@ -54,6 +54,7 @@
 #define MAX_GROWTH 1.5
 #define CUT 5
 #define ROW_LOCK_TIMEOUT_MS 200 /* below the server's deadlock_timeout */
+#define MAX_FAILED 1000
 #define MAX_TRIES 1000			/* of one batch that always meets a lock */
 #define HOT_ENOUGH 50			/* percent of a window's updates */
 #define NO_WINDOWS_MS 10000
@@ -348,12 +349,25 @@ is_retryable(const ErrorData *edata)
 {
 	return edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 		edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
-		edata->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
+		edata->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+		edata->sqlerrcode == ERRCODE_DISK_FULL;
+}
+
+/* It may go better by itself after a while; wait for that, and say so. */
+bool
+mig_batch_wait_out(Backfill *b, const ErrorData *edata)
+{
+	bool		full = edata->sqlerrcode == ERRCODE_DISK_FULL;
+
+	if (!is_retryable(edata) || ++b->tries >= MAX_TRIES)
+		return false;
+	mig_run_pause_for(b->run, full ? 1000 : Min(10 * b->tries, 1000), full ? "disk" : "lock", edata->message);
+	return true;
 }
 
 /* What a row's own data can be to blame for: classes 22 and 23, and what a trigger raises. */
-static bool
-is_of_data(const ErrorData *edata)
+bool
+mig_batch_is_of_data(const ErrorData *edata)
 {
 	int			category = ERRCODE_TO_CATEGORY(edata->sqlerrcode);
 
@@ -375,11 +389,25 @@ key_text(const Backfill *b, List *values)
 	return buf.data;
 }
 
+/* So many are no exception: something is wrong with the statement, and each costs some transactions. */
+static void
+check_failed(Backfill *b)
+{
+	if (mig_failed_rows_count(&b->cursor) < MAX_FAILED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("more than %d rows of %s could not be changed", MAX_FAILED, b->batches->table),
+			 errdetail("Other rows behind them have not been tried."),
+			 errhint("SELECT * FROM migrate.failed_rows lists their keys and errors. Mend what is wrong with them and apply again.")));
+}
+
 /* The batch was one row: leave it out, and remember it. */
 static void
 leave_out(Backfill *b, const ErrorData *edata)
 {
 	mig_batch_begin(b);
+	check_failed(b);
 	b->bound = mig_batch_bound(b, 1);
 	SPI_finish();
 	mig_failed_row_add(&b->cursor, b->run->id, b->batches->table, key_text(b, b->bound), b->bound,
@@ -398,13 +426,12 @@ recover_batch(Backfill *b, ErrorData *edata)
 	bool		one_row = b->slices == 0 && b->size == 1 && (b->cursor.window_end == NIL || b->narrow);
 
 	b->narrow = b->cursor.window_end != NIL;
-	if (is_retryable(edata) && ++b->tries < MAX_TRIES)
+	if (mig_batch_wait_out(b, edata))
 	{
 		b->size = Max(1, b->size / CUT);
-		mig_run_pause_for(b->run, Min(10 * b->tries, 1000), "lock", edata->message);
 		return;
 	}
-	if (!is_of_data(edata) || !mig_batch_by_key(b))
+	if (!mig_batch_is_of_data(edata) || !mig_batch_by_key(b))
 		ReThrowError(edata);
 	if (one_row)
 		leave_out(b, edata);
@@ -423,6 +450,7 @@ adapt(Backfill *b, int size, double ms)
 	double		fits = size * ((double) mig_batch_time / SLICES) / Max(ms / Max(b->slices, 1), 0.1);
 
 	b->tries = 0;
+	b->run->next_warning = 0;	/* no wait goes on */
 	b->size = Max(1, (int) Min(Min(fits, size * MAX_GROWTH + 1), MAX_SIZE));
 	if (b->ceiling > 0)
 	{

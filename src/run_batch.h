@@ -106,6 +106,10 @@ extern void mig_batch_begin(Backfill *b);
 /* One batch, whatever becomes of it; "moved" is set when the blocks are not those of the table any more. */
 extern void mig_batch(Backfill *b);
 
+/* Is it what a row's own data can be to blame for?  Or has it been waited for, so that another try is due? */
+extern bool mig_batch_is_of_data(const ErrorData *edata);
+extern bool mig_batch_wait_out(Backfill *b, const ErrorData *edata);
+
 extern bool mig_batch_at_end(const Backfill *b);
 
 /* Copies in the context of the run. */

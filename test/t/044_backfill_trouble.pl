@@ -78,12 +78,22 @@ foreach my $name (sort keys %refuse)
 	is(value("SELECT string_agg(key, ' ' ORDER BY key), min(sqlstate), max(sqlstate) FROM migrate.failed_rows WHERE version = '$version'"),
 		"$keys|$code|$code", '... which, and why');
 	is(value("SELECT count(*), sum(n) FROM $name"), "$rows|" . ($rows - $failed), '... all others have been changed, once');
-	like(apply($version), qr/ERROR/, '... it fails again while they are as they were');
+	like(apply($version), qr/ERROR:  22000: $failed rows? of public\.$name could not be changed/,
+		'... it fails again while they are as they were');
 	is(value("SELECT count(*) FROM migrate.failed_rows WHERE version = '$version'"), $failed, '... and remembers each once');
 	value("ALTER TABLE $name DROP CONSTRAINT refused; ALTER TABLE $name DISABLE TRIGGER USER; DELETE FROM $name WHERE id = 12345");
 	is(apply($version) =~ /ERROR/ ? 'error' : status_of($node, $version), 'applied', '... and ends when they are mended');
 	is(value("SELECT count(*) - sum(n), (SELECT count(*) FROM migrate.failed_rows) FROM $name"), '0|0', '... with one change each');
 }
+
+# --- an expression that fails for every row ---
+
+make_table('hopeless');
+register($node, '0110', 'UPDATE hopeless SET n = 1 / n');
+like(apply('0110'), qr/ERROR:  22000: more than 1000 rows of public\.hopeless could not be changed/, 'all rows fail: it gives up');
+is(value("SELECT count(*) FROM migrate.failed_rows WHERE version = '0110'"), 1000, '... early');
+value('UPDATE hopeless SET n = 1');
+is(apply('0110'), '', '... and goes on when that has been mended');
 
 # --- a condition that never becomes false ---
 
