@@ -154,6 +154,15 @@ CALL migrate.apply();
 SELECT part, count(*) FROM parts GROUP BY part ORDER BY part;
 DROP TABLE gate, parts;
 
+-- lines count from the beginning of the file, wherever the parts of it move
+SELECT version, result FROM migrate.load(E'-- migrate:version 0017\n-- migrate:up\n\nSELECT 1;\nSELECT 1 / 0;\n-- migrate:down\nSELECT 2;\n-- migrate:verify\nSELECT\nfalse', '0017_lines.sql');
+SELECT line, command FROM migrate.plan() WHERE version = '0017';
+CALL migrate.apply();
+SELECT version, result FROM migrate.load(E'-- migrate:version 0017\n-- migrate:up\n\nSELECT 1;\n-- migrate:down\nSELECT 2;\n-- migrate:verify\nSELECT\nfalse', '0017_lines.sql');
+CALL migrate.apply();
+SELECT version, result FROM migrate.load(E'\n-- a comment\n-- migrate:version 0017\n-- migrate:up\n\nSELECT 1;\n-- migrate:down\nSELECT 2;\n-- migrate:verify\nSELECT\nfalse', '0017_lines.sql');
+CALL migrate.apply();
+
 DROP TABLE IF EXISTS a, v, after_s, later, independent, users CASCADE;
 DROP SCHEMA s CASCADE;
 DROP EXTENSION migrate;

@@ -47,6 +47,9 @@ CREATE TABLE migrate_internal.migration (
 	up				text NOT NULL,
 	down			text,
 	verify			text,
+	up_line			int NOT NULL DEFAULT 1,		-- where they begin in their file
+	down_line		int NOT NULL DEFAULT 1,
+	verify_line		int NOT NULL DEFAULT 1,
 	options			jsonb NOT NULL DEFAULT '{}',
 	search_path		text NOT NULL,
 	checksum		text NOT NULL,		-- SHA-256 of up, down and verify as they stand

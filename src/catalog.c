@@ -51,7 +51,7 @@ arg_scope(MigQuery *query)
 #define MIGRATION_COLUMNS \
 	"version, in_order, name, owner, requires IS NOT NULL, requires, search_path, " \
 	"checksum, token_checksum, origin, state, direction, pause = 'sticky', " \
-	"run, step, steps, steps_done, error, options"
+	"run, step, steps, steps_done, error, options, up_line, down_line, verify_line"
 
 static Migration *
 migration_of_row(MigQuery *query, uint64 row)
@@ -80,6 +80,9 @@ migration_of_row(MigQuery *query, uint64 row)
 	m->steps_done = mig_col_int(query, row, 17);
 	m->error = mig_col_text(query, row, 18);
 	m->options = mig_col_jsonb(query, row, 19);
+	m->up_line = mig_col_int(query, row, 20);
+	m->down_line = mig_col_int(query, row, 21);
+	m->verify_line = mig_col_int(query, row, 22);
 	return m;
 }
 
@@ -148,9 +151,9 @@ mig_catalog_get(const char *version, bool for_update)
 	if (mig_query_run(&query) > 0)
 	{
 		m = migration_of_row(&query, 0);
-		m->up = mig_col_text(&query, 0, 20);
-		m->down = mig_col_text(&query, 0, 21);
-		m->verify = mig_col_text(&query, 0, 22);
+		m->up = mig_col_text(&query, 0, 23);
+		m->down = mig_col_text(&query, 0, 24);
+		m->verify = mig_col_text(&query, 0, 25);
 	}
 	mig_query_end(&query);
 	return m;
@@ -167,7 +170,7 @@ mig_catalog_points_up(const Migration *migration)
 	return false;
 }
 
-/* The arguments that insert and replace share: $1 to $16. */
+/* The arguments that insert and replace share: $1 to $19. */
 static void
 arg_content(MigQuery *query, const Migration *m)
 {
@@ -187,6 +190,9 @@ arg_content(MigQuery *query, const Migration *m)
 	mig_arg_text(query, m->origin);
 	mig_arg_bool(query, m->in_order);
 	mig_arg_bool(query, mig_catalog_points_up(m));
+	mig_arg_int(query, m->up_line);
+	mig_arg_int(query, m->down_line);
+	mig_arg_int(query, m->verify_line);
 }
 
 bool
@@ -203,8 +209,10 @@ mig_catalog_insert(const Migration *migration)
 	mig_query_begin(&query,
 					"INSERT INTO migrate_internal.migration (scope, version, name, owner,"
 					" registered_by, requires, up, down, verify, options, search_path,"
-					" checksum, token_checksum, origin, in_order, upward)"
-					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)");
+					" checksum, token_checksum, origin, in_order, upward,"
+					" up_line, down_line, verify_line)"
+					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
+					" $17, $18, $19)");
 	arg_content(&query, migration);
 	mig_query_run(&query);
 	mig_query_end(&query);
@@ -220,6 +228,7 @@ mig_catalog_replace(const Migration *migration)
 					" registered_by = $5, registered_at = now(), requires = $6, up = $7,"
 					" down = $8, verify = $9, options = $10, search_path = $11,"
 					" checksum = $12, token_checksum = $13, origin = $14, in_order = $15, upward = $16,"
+					" up_line = $17, down_line = $18, verify_line = $19,"
 					" state = 'pending', direction = NULL, phase = NULL, step = NULL,"
 					" steps = 0, steps_done = 0, error = NULL, sqlstate = NULL"
 					" WHERE scope = $1 AND version = $2");
@@ -236,7 +245,8 @@ mig_catalog_set_checksum(const Migration *migration)
 
 	mig_query_begin(&query,
 					"UPDATE migrate_internal.migration SET name = $3, up = $4, down = $5,"
-					" verify = $6, checksum = $7, token_checksum = $8, origin = $9"
+					" verify = $6, checksum = $7, token_checksum = $8, origin = $9,"
+					" up_line = $10, down_line = $11, verify_line = $12"
 					" WHERE scope = $1 AND version = $2");
 	arg_scope(&query);
 	mig_arg_text(&query, migration->version);
@@ -247,6 +257,9 @@ mig_catalog_set_checksum(const Migration *migration)
 	mig_arg_text(&query, migration->checksum);
 	mig_arg_text(&query, migration->token_checksum);
 	mig_arg_text(&query, migration->origin);
+	mig_arg_int(&query, migration->up_line);
+	mig_arg_int(&query, migration->down_line);
+	mig_arg_int(&query, migration->verify_line);
 	mig_query_run(&query);
 	mig_query_end(&query);
 }

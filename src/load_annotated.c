@@ -52,6 +52,7 @@ typedef struct Reader
 	Migration  *migration;		/* the one at hand, or NULL */
 	int			begin;			/* offset of its first mark */
 	char	  **section;		/* where the text behind the last mark goes; NULL: nowhere */
+	int		   *section_line;	/* and the line that it begins in */
 	List	   *keys;			/* of options, char * */
 	List	   *values;			/* JSON, char * */
 } Reader;
@@ -373,6 +374,8 @@ begin_section(Reader *reader, const Mark *mark, Word word)
 	bool		as_written = strcmp(mark->rest, "transaction:false") == 0;
 
 	reader->section = word == WORD_UP ? &m->up : word == WORD_DOWN ? &m->down : &m->verify;
+	reader->section_line = word == WORD_UP ? &m->up_line :
+		word == WORD_DOWN ? &m->down_line : &m->verify_line;
 	if (*reader->section)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
@@ -432,6 +435,7 @@ take_text(Reader *reader, int start, int end)
 	if (reader->section)
 	{
 		*reader->section = text;
+		*reader->section_line = mig_line_of(reader->text, start);
 		return;
 	}
 	token = mig_first_token(text, 0);

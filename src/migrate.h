@@ -150,6 +150,9 @@ typedef struct Migration
 	char	   *up;
 	char	   *down;			/* or NULL */
 	char	   *verify;			/* or NULL */
+	int			up_line;		/* where they begin in their file; 0: unknown, as 1 */
+	int			down_line;
+	int			verify_line;
 	Jsonb	   *options;
 	char	   *search_path;
 	char	   *checksum;

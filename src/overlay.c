@@ -71,6 +71,7 @@ struct MigOverlay
 	int			migration;
 	const char *version;
 	const char *source;
+	int			first_line;
 	List	   *sources;		/* of char *: of the earlier migrations */
 	const char *what;
 	/* search_path as it was resolved last, for which settings, and how many schemas changed */
@@ -98,7 +99,7 @@ mig_overlay_make(void)
 
 void
 mig_overlay_enter(MigOverlay *overlay, const char *version,
-				  const char *source, const char *what)
+				  const char *source, const char *what, int first_line)
 {
 	MemoryContext old = MemoryContextSwitchTo(overlay->context);
 
@@ -109,12 +110,13 @@ mig_overlay_enter(MigOverlay *overlay, const char *version,
 	overlay->version = version;
 	overlay->source = source;
 	overlay->what = what;
+	overlay->first_line = first_line;
 }
 
 int
 mig_overlay_errposition(const MigOverlay *overlay, int offset)
 {
-	return mig_parse_errposition(overlay->source, overlay->what, offset);
+	return mig_parse_errposition_at(overlay->source, overlay->what, overlay->first_line, offset);
 }
 
 const char *

@@ -63,10 +63,11 @@ extern MigOverlay *mig_overlay_make(void);
 
 /*
  * From here on statements belong to this text: errors show it, and what the
- * text before has made is no longer made "by this very migration".
+ * text before has made is no longer made "by this very migration".  Its lines
+ * count from first_line.
  */
 extern void mig_overlay_enter(MigOverlay *overlay, const char *version,
-							  const char *source, const char *what);
+							  const char *source, const char *what, int first_line);
 
 /* Inside ereport(): the place in the text. */
 extern int	mig_overlay_errposition(const MigOverlay *overlay, int offset);

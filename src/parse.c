@@ -93,7 +93,13 @@ shown_part(const char *sql, int *offset)
 int
 mig_parse_errposition(const char *sql, const char *what, int offset)
 {
-	int			line = mig_line_of(sql, offset);
+	return mig_parse_errposition_at(sql, what, 1, offset);
+}
+
+int
+mig_parse_errposition_at(const char *sql, const char *what, int first_line, int offset)
+{
+	int			line = first_line - 1 + mig_line_of(sql, offset);
 	char	   *shown = shown_part(sql, &offset);
 
 	internalerrquery(shown);
@@ -103,17 +109,17 @@ mig_parse_errposition(const char *sql, const char *what, int offset)
 }
 
 static void
-refuse_copy(const char *sql, const char *what, int offset)
+refuse_copy(const char *sql, const char *what, int first_line, int offset)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("COPY ... FROM STDIN cannot be part of a migration"),
 			 errhint("Write the rows as INSERT, or load them by other means."),
-			 mig_parse_errposition(sql, what, offset)));
+			 mig_parse_errposition_at(sql, what, first_line, offset)));
 }
 
 static void
-refuse_psql(const char *sql, const char *what, int offset)
+refuse_psql(const char *sql, const char *what, int first_line, int offset)
 {
 	int			len = 1;
 
@@ -123,7 +129,7 @@ refuse_psql(const char *sql, const char *what, int offset)
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("psql command \"%.*s\" cannot be part of a migration", len, sql + offset),
 			 errhint("Commands that begin with a backslash belong to the client; write SQL instead."),
-			 mig_parse_errposition(sql, what, offset)));
+			 mig_parse_errposition_at(sql, what, first_line, offset)));
 }
 
 /*
@@ -190,7 +196,7 @@ take_position(void *arg)
 
 /* Raise the parser's error again, with the place in the text, or a better one. */
 static void
-rethrow(ErrorData *edata, int position, const char *sql, const char *what)
+rethrow(ErrorData *edata, int position, const char *sql, const char *what, int first_line)
 {
 	int			offset;
 	int			copy;
@@ -205,13 +211,13 @@ rethrow(ErrorData *edata, int position, const char *sql, const char *what)
 	offset = offset_of(sql, position);
 	copy = find_copy(sql, offset);
 	if (copy >= 0)
-		refuse_copy(sql, what, copy);
+		refuse_copy(sql, what, first_line, copy);
 	if (sql[offset] == '\\')
-		refuse_psql(sql, what, offset);
+		refuse_psql(sql, what, first_line, offset);
 	if (sql[offset] == ':' && sql[offset + 1] != ':' && edata->hint == NULL)
 		edata->hint = pstrdup("Variables of psql are replaced by the client: write the value.");
 
-	line = psprintf("line %d of %s", mig_line_of(sql, offset), what);
+	line = psprintf("line %d of %s", first_line - 1 + mig_line_of(sql, offset), what);
 	edata->context = edata->context ? psprintf("%s\n%s", line, edata->context) : line;
 	edata->internalquery = shown_part(sql, &offset);
 	edata->internalpos = pg_mbstrlen_with_len(edata->internalquery, offset) + 1;
@@ -219,7 +225,7 @@ rethrow(ErrorData *edata, int position, const char *sql, const char *what)
 }
 
 static List *
-parse_raw(const char *sql, const char *what)
+parse_raw(const char *sql, const char *what, int first_line)
 {
 	MemoryContext context = CurrentMemoryContext;
 	List	   *volatile raw = NIL;
@@ -243,7 +249,7 @@ parse_raw(const char *sql, const char *what)
 		MemoryContextSwitchTo(context);
 		edata = CopyErrorData();
 		FlushErrorState();
-		rethrow(edata, position, sql, what);
+		rethrow(edata, position, sql, what, first_line);
 	}
 	PG_END_TRY();
 	return raw;
@@ -270,15 +276,34 @@ trim(char *slice, int *skipped)
 	return slice + *skipped;
 }
 
+char *
+mig_part_name(const Migration *migration, const char *part, int *first_line)
+{
+	char	   *name = psprintf("%s of migration \"%s\"", part, migration->version);
+
+	*first_line = Max(strcmp(part, "up") == 0 ? migration->up_line :
+					  strcmp(part, "down") == 0 ? migration->down_line : migration->verify_line, 1);
+	if (*first_line == 1)
+		return name;
+	return strchr(migration->origin, '.') ? psprintf("file \"%s\", %s", migration->origin, name) :
+		psprintf("the text, %s", name);
+}
+
 List *
 mig_parse(const char *sql, const char *what)
 {
+	return mig_parse_at(sql, what, 1);
+}
+
+List *
+mig_parse_at(const char *sql, const char *what, int first_line)
+{
 	List	   *statements = NIL;
-	int			line = 1;
+	int			line = first_line;
 	int			counted = 0;
 	ListCell   *lc;
 
-	foreach(lc, parse_raw(sql, what))
+	foreach(lc, parse_raw(sql, what, first_line))
 	{
 		RawStmt    *raw = lfirst_node(RawStmt, lc);
 		MigStatement *stmt = palloc0(sizeof(MigStatement));
@@ -299,7 +324,7 @@ mig_parse(const char *sql, const char *what)
 		if (IsA(raw->stmt, CopyStmt) &&
 			castNode(CopyStmt, raw->stmt)->is_from &&
 			castNode(CopyStmt, raw->stmt)->filename == NULL)
-			refuse_copy(sql, what, stmt->location);
+			refuse_copy(sql, what, first_line, stmt->location);
 		statements = lappend(statements, stmt);
 	}
 	return statements;

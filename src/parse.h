@@ -20,12 +20,22 @@
  */
 extern List *mig_parse(const char *sql, const char *what);
 
+/* The same for a text that begins in some line of its file. */
+extern List *mig_parse_at(const char *sql, const char *what, int first_line);
+
+/*
+ * What messages call a part ("up", "down" or "verify") of a migration, and the
+ * line that its lines count from: of the file, where it does not begin there.
+ */
+extern char *mig_part_name(const Migration *migration, const char *part, int *first_line);
+
 /*
  * Inside ereport(): the place of an error in a text, as internal query with
  * position (of a long text the lines around it), and "line 7 of <what>" as
  * context.
  */
 extern int	mig_parse_errposition(const char *sql, const char *what, int offset);
+extern int	mig_parse_errposition_at(const char *sql, const char *what, int first_line, int offset);
 
 /* A text behind the byte order mark that it may begin with. */
 extern char *mig_skip_bom(const char *text);

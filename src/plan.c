@@ -395,15 +395,19 @@ finish(MigBuilder *builder)
 }
 
 static const char *
-describe(const MigPlanContext *context)
+describe(const MigPlanContext *context, int *first_line)
 {
+	if (context->migration)
+		return mig_part_name(context->migration, context->what, first_line);
+	*first_line = 1;
 	return context->version ?
 		psprintf("%s of migration \"%s\"", context->what, context->version) :
 		pstrdup(context->what ? context->what : "sql");
 }
 
 MigPlan *
-mig_plan_statements(const char *sql, const char *what, List *statements, const MigPlanContext *context)
+mig_plan_statements(const char *sql, const char *what, int first_line, List *statements,
+					const MigPlanContext *context)
 {
 	MigBuilder	builder = {0};
 	MigPlan    *plan;
@@ -417,7 +421,7 @@ mig_plan_statements(const char *sql, const char *what, List *statements, const M
 	builder.statements = statements;
 	builder.faults = mig_block_faults(statements);
 	builder.path_before = builder.path_session = pstrdup(GetConfigOption("search_path", false, false));
-	mig_overlay_enter(builder.planner.overlay, context->version, sql, what);
+	mig_overlay_enter(builder.planner.overlay, context->version, sql, what, first_line);
 
 	level = NewGUCNestLevel();
 	foreach(lc, statements)
@@ -430,7 +434,8 @@ mig_plan_statements(const char *sql, const char *what, List *statements, const M
 MigPlan *
 mig_plan_build(const char *sql, const MigPlanContext *context)
 {
-	const char *what = describe(context);
+	int			first_line;
+	const char *what = describe(context, &first_line);
 
-	return mig_plan_statements(sql, what, mig_parse(sql, what), context);
+	return mig_plan_statements(sql, what, first_line, mig_parse_at(sql, what, first_line), context);
 }

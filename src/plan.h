@@ -37,6 +37,7 @@ typedef struct MigPlanContext
 {
 	const char *version;		/* for messages; NULL: explain() */
 	const char *what;			/* "up", "down" or "sql", for messages */
+	const Migration *migration; /* whose part that is, or NULL: lines count as it says */
 	MigDirection direction;
 	bool		as_written;		/* options.transaction = 'as_written' */
 	bool		complete;		/* no old client is left to protect */

@@ -124,7 +124,7 @@ mig_plan_reverse(const MigPlan *plan, const MigPlanContext *context)
 			origins = lappend(origins, step);
 	}
 	statements = mig_parse(sql.data, "undo");
-	back = mig_plan_statements(sql.data, "the derived way back", statements, context);
+	back = mig_plan_statements(sql.data, "the derived way back", 1, statements, context);
 	foreach(lc, back->steps)
 	{
 		MigStep    *step = lfirst(lc);

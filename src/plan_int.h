@@ -67,8 +67,8 @@ extern bool mig_plan_follow_transaction(MigBuilder *builder, const MigStatement 
 extern void mig_plan_follow_setting(MigBuilder *builder, const MigItem *item);
 
 /* Plan statements that were cut from sql; plan.c. */
-extern MigPlan *mig_plan_statements(const char *sql, const char *what, List *statements,
-									const MigPlanContext *context);
+extern MigPlan *mig_plan_statements(const char *sql, const char *what, int first_line,
+									List *statements, const MigPlanContext *context);
 
 extern void mig_plan_note(MigStep *step, const char *format,...) pg_attribute_printf(2, 3);
 

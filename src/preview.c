@@ -58,6 +58,7 @@ plan_as_owner(const Migration *m, const char *sql, const char *what, MigPlanCont
 
 	context->version = m->version;
 	context->what = what;
+	context->migration = m;
 	context->as_written = mig_settings_as_written(m->options);
 	context->fills = mig_catalog_is_fill(m);
 	mig_identity_owner(m->owner, m->search_path, &save);

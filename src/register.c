@@ -90,7 +90,7 @@ check_requires(const Migration *m)
  * own: there it keeps nobody from loading the rest.
  */
 static void
-judge_blocks(const List *statements, const char *sql, const char *what, bool history)
+judge_blocks(const List *statements, const char *sql, const char *what, int first_line, bool history)
 {
 	ListCell   *lc;
 
@@ -103,7 +103,7 @@ judge_blocks(const List *statements, const char *sql, const char *what, bool his
 					(errcode(fault->sqlerrcode),
 					 errmsg("%s", fault->message),
 					 fault->hint ? errhint("%s", fault->hint) : 0,
-					 mig_parse_errposition(sql, what, fault->stmt->location)));
+					 mig_parse_errposition_at(sql, what, first_line, fault->stmt->location)));
 		ereport(WARNING,
 				(errcode(fault->sqlerrcode),
 				 fault->refused ?
@@ -115,16 +115,16 @@ judge_blocks(const List *statements, const char *sql, const char *what, bool his
 
 /* The statements are not needed, and those of a large file take much memory. */
 static void
-parse_only(const char *sql, const char *what, bool history, bool blocks)
+parse_only(const char *sql, const char *what, int first_line, bool history, bool blocks)
 {
 	MemoryContext parsed = AllocSetContextCreate(CurrentMemoryContext, "parsed migration",
 												 ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(parsed);
 	List	   *statements;
 
-	statements = mig_parse(sql, what);
+	statements = mig_parse_at(sql, what, first_line);
 	if (blocks)
-		judge_blocks(statements, sql, what, history);
+		judge_blocks(statements, sql, what, first_line, history);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(parsed);
 }
@@ -146,14 +146,16 @@ is_mistake(const ErrorData *edata)
  * nothing behind but memory.
  */
 static bool
-check_down(const char *sql, const char *what, bool history)
+check_down(const Migration *m, bool history)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ErrorData  *volatile edata = NULL;
+	int			line;
+	const char *what = mig_part_name(m, "down", &line);
 
 	PG_TRY();
 	{
-		parse_only(sql, what, history, true);
+		parse_only(m->down, what, line, history, true);
 	}
 	PG_CATCH();
 	{
@@ -182,12 +184,17 @@ check_down(const char *sql, const char *what, bool history)
 static bool
 check_sql(const Migration *m, bool history)
 {
-	parse_only(m->up, psprintf("up of migration \"%s\"", m->version), history, true);
-	/* it runs in a transaction of ours */
+	int			line;
+	char	   *what = mig_part_name(m, "up", &line);
+
+	parse_only(m->up, what, line, history, true);
 	if (m->verify)
-		parse_only(m->verify, psprintf("verify of migration \"%s\"", m->version), history, false);
-	return m->down == NULL ||
-		check_down(m->down, psprintf("down of migration \"%s\"", m->version), history);
+	{
+		what = mig_part_name(m, "verify", &line);
+		/* it runs in a transaction of ours */
+		parse_only(m->verify, what, line, history, false);
+	}
+	return m->down == NULL || check_down(m, history);
 }
 
 /*
@@ -242,6 +249,9 @@ check_migration(Migration *m, bool history)
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
+	m->up_line = Max(m->up_line, 1);
+	m->down_line = Max(m->down_line, 1);
+	m->verify_line = Max(m->verify_line, 1);
 	mig_version_check(m->version);
 	if (strcmp(m->version, "all") == 0)
 		ereport(ERROR,
@@ -357,7 +367,7 @@ merged(List *registered, List *migrations, MigGraph *added)
 }
 
 /*
- * Another name or file of a migration whose content stays: kept if the role
+ * Another name, file or place in it of a migration whose content stays: kept if the role
  * may write it.  One that runs has its row locked for as long as a step takes.
  */
 static void
@@ -366,7 +376,8 @@ rename_migration(const Migration *old, Migration *m, MigRegistered *done)
 	Migration  *full;
 	bool		renamed = m->name && (old->name == NULL || strcmp(old->name, m->name) != 0);
 
-	if (!renamed && strcmp(old->origin, m->origin) == 0)
+	if (!renamed && strcmp(old->origin, m->origin) == 0 &&
+		old->up_line == m->up_line && old->down_line == m->down_line && old->verify_line == m->verify_line)
 		return;
 	if (old->state == MIG_RUNNING || old->state == MIG_COMPLETING || old->state == MIG_ROLLING_BACK ||
 		!mig_can_become(GetUserId(), get_role_oid(old->owner, true)))
@@ -375,6 +386,9 @@ rename_migration(const Migration *old, Migration *m, MigRegistered *done)
 	if (m->name)
 		full->name = m->name;
 	full->origin = m->origin;
+	full->up_line = m->up_line;
+	full->down_line = m->down_line;
+	full->verify_line = m->verify_line;
 	mig_catalog_set_checksum(full);
 	if (renamed)
 		done->note = old->name ? psprintf("renamed from \"%s\"", old->name) : psprintf("named \"%s\"", m->name);

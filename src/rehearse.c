@@ -151,6 +151,7 @@ plan_back(MigRehearsing *r, void *arg)
 	context.as_written = mig_settings_as_written(r->migration->options);
 	context.complete = true;
 	context.what = r->migration->down ? "down" : "up";
+	context.migration = r->migration;
 	back->plan = r->migration->down ? mig_plan_build(r->migration->down, &context) :
 		mig_plan_reverse(back->forward, &context);
 }
@@ -238,6 +239,7 @@ plan_up(const Migration *m)
 
 	context.version = m->version;
 	context.what = "up";
+	context.migration = m;
 	context.direction = MIG_DIR_APPLY;
 	context.as_written = mig_settings_as_written(m->options);
 	context.complete = mig_auto_complete;

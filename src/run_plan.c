@@ -85,6 +85,7 @@ build(MigRun *run, const char *sql, const char *what, MigDirection direction)
 
 	context.version = run->version;
 	context.what = what;
+	context.migration = run->migration;
 	context.direction = direction;
 	context.as_written = mig_settings_as_written(run->migration->options);
 	context.complete = run->with_contract || direction == MIG_DIR_ROLLBACK;

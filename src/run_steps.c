@@ -491,8 +491,9 @@ last_query_is_true(void)
 void
 mig_run_verify(MigRun *run)
 {
-	List	   *statements = mig_parse(run->migration->verify,
-									   psprintf("verify of migration \"%s\"", run->version));
+	int			first_line;
+	char	   *what = mig_part_name(run->migration, "verify", &first_line);
+	List	   *statements = mig_parse_at(run->migration->verify, what, first_line);
 	MigStatement *last = NULL;
 	bool		ok = true;
 	ListCell   *lc;

@@ -60,7 +60,7 @@ read_as_owner(const MigRun *run, MigStep *step)
 	MigEffect  *effect;
 
 	mig_identity_owner(run->migration->owner, pstrdup(namespace_search_path), &save);
-	mig_overlay_enter(overlay, run->version, step->command, "the step");
+	mig_overlay_enter(overlay, run->version, step->command, "the step", 1);
 	mig_overlay_apply(overlay, NIL, indexes_made_before(run, step), NIL, NULL);
 	effect = mig_classify(linitial(mig_parse(step->command, "the step")), overlay);
 	mig_identity_restore(&save);
