@@ -205,6 +205,8 @@ mig_alter_drop_constraint(MigAlter *alter, AlterTableCmd *cmd)
 	if (con.contype == CONSTRAINT_UNIQUE || con.contype == CONSTRAINT_PRIMARY)
 	{
 		mig_effect_breaks(alter->work, alter->name->relname);
+		/* its index goes by its name */
+		mig_effect_breaks(alter->work, cmd->name);
 		if (cmd->behavior == DROP_CASCADE)
 			bring_references_back(alter, &con);
 	}

@@ -177,7 +177,8 @@ refuse_foreign(MigWork *work, AlterTableStmt *stmt)
 	{
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 
-		if (cmd->subtype == AT_AddConstraint && castNode(Constraint, cmd->def)->contype != CONSTR_CHECK)
+		if (cmd->subtype == AT_AddConstraint && castNode(Constraint, cmd->def)->contype != CONSTR_CHECK &&
+			castNode(Constraint, cmd->def)->contype != CONSTR_NOTNULL)
 			mig_refuse_error(work, castNode(Constraint, cmd->def)->location, ERRCODE_FEATURE_NOT_SUPPORTED,
 							 "keys and exclusion constraints are not supported on foreign tables");
 	}
