@@ -202,7 +202,8 @@ CALL tried($$
 	ALTER DOMAIN rd RENAME CONSTRAINT rd_pos TO x
 	ALTER SEQUENCE rs OWNED BY r.nope
 	CREATE TABLE r (a int)
-	CREATE TABLE IF NOT EXISTS r (a int)
+	CREATE TABLE IF NOT EXISTS r (a int, a nosuch)
+	CREATE EXTENSION IF NOT EXISTS migrate
 	CREATE TABLE x (a int, a int)
 	CREATE TABLE x (a nosuch)
 	CREATE TABLE x (a int DEFAULT b)

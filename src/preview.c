@@ -87,6 +87,21 @@ stored_steps(const MigPlan *plan, bool contract_only)
 	return steps;
 }
 
+/* What a begun plan will still make is not known by name to those that come later. */
+static void
+cloud(MigPlanContext *context, const MigPlan *stored)
+{
+	MigChange	change = {.kind = MIG_OPAQUE};
+	ListCell   *lc;
+
+	foreach(lc, stored->steps)
+		if (strcmp(((MigStep *) lfirst(lc))->state, "done") != 0)
+		{
+			mig_overlay_apply(context->overlay, list_make1(&change), NIL, NIL, NULL);
+			return;
+		}
+}
+
 static List *
 steps_forward(const Migration *m, MigPlanContext *context, bool complete)
 {
@@ -95,7 +110,10 @@ steps_forward(const Migration *m, MigPlanContext *context, bool complete)
 	if (complete || m->state == MIG_EXPANDED)
 		return stored ? stored_steps(stored, true) : NIL;
 	if (was_begun(stored))
+	{
+		cloud(context, stored);
 		return stored_steps(stored, false);
+	}
 	context->direction = MIG_DIR_APPLY;
 	return plan_as_owner(m, m->up, "up", context)->steps;
 }

@@ -318,6 +318,15 @@ mig_refuse_known(MigWork *work, const RangeVar *rv)
 	return name;
 }
 
+/* IF NOT EXISTS of what exists: the server looks no further. */
+static bool
+is_skipped(const MigOverlay *overlay, const CreateStmt *stmt)
+{
+	return stmt->if_not_exists &&
+		mig_overlay_target(overlay, stmt->relation->schemaname, stmt->relation->relname,
+						   stmt->relation->relpersistence == RELPERSISTENCE_TEMP)->known;
+}
+
 void
 mig_refuse(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overlay)
 {
@@ -326,6 +335,8 @@ mig_refuse(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overla
 
 	mig_refuse_own(stmt, effect, overlay);
 	if (mig_overlay_opaque(overlay))
+		return;
+	if (IsA(node, CreateStmt) && is_skipped(overlay, (CreateStmt *) node))
 		return;
 	mig_refuse_kinds(&work, node);
 	mig_refuse_expressions(&work, node);

@@ -331,8 +331,11 @@ refuse_alter(MigWork *work, AlterTableStmt *stmt)
 static void
 refuse_extension(MigWork *work, CreateExtensionStmt *stmt)
 {
-	if (!stmt->if_not_exists && OidIsValid(get_extension_oid(stmt->extname, true)) &&
-		!mig_expr_is_named(work, stmt->extname))
+	bool		there = OidIsValid(get_extension_oid(stmt->extname, true));
+
+	if (there && stmt->if_not_exists)
+		return;
+	if (there && !mig_expr_is_named(work, stmt->extname))
 		mig_refuse_error(work, -1, ERRCODE_DUPLICATE_OBJECT, "extension \"%s\" already exists", stmt->extname);
 	if (!extension_file_exists(stmt->extname))
 		ereport(ERROR,
@@ -519,7 +522,8 @@ mig_refuse_objects(MigWork *work, Node *node)
 			refuse_grant(work, (GrantStmt *) node);
 			break;
 		case T_CreateForeignTableStmt:
-			seek(work, OBJECT_FOREIGN_SERVER, (Node *) makeString(((CreateForeignTableStmt *) node)->servername));
+			if (!((CreateForeignTableStmt *) node)->base.if_not_exists)
+				seek(work, OBJECT_FOREIGN_SERVER, (Node *) makeString(((CreateForeignTableStmt *) node)->servername));
 			break;
 		case T_CreatePolicyStmt:
 			seek_roles(work, ((CreatePolicyStmt *) node)->roles);
