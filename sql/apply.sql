@@ -97,6 +97,18 @@ CALL migrate.apply();
 SELECT to_regclass('s.in_s'), t, s FROM after_s;
 SHOW search_path;
 
+-- RESET brings back the path that it was registered under, in the plan as in the run
+CREATE SCHEMA app;
+SET search_path = app;
+SELECT migrate.register('0012.1', 'SET search_path = public; BEGIN; RESET search_path; CREATE TABLE one (); COMMIT;
+	SET search_path = public; BEGIN; RESET ALL; CREATE TABLE two (i int); COMMIT; CREATE INDEX CONCURRENTLY ON two (i);
+	SET search_path = public; DISCARD ALL; CREATE TABLE three ()');
+RESET search_path;
+SELECT relation FROM migrate.plan() WHERE version = '0012.1' AND relation IS NOT NULL;
+CALL migrate.apply();
+SELECT oid::regclass FROM pg_class WHERE relname IN ('one', 'two', 'three') ORDER BY relname;
+DROP SCHEMA app CASCADE;
+
 -- run: SQL without a version
 CALL migrate.run('CREATE INDEX CONCURRENTLY ON v (id)', 'an index') \gset
 SELECT :'result' ~ '^run-\d{8}T\d{6}-1 is applied$' AS result;

@@ -164,7 +164,8 @@ mig_exec_reset(const char *search_path)
 	LockReleaseAll(USER_LOCKMETHOD, true);
 	ResetTempTableNamespace();
 	ResetSequenceCaches();
-	SetConfigOption("search_path", search_path, PGC_USERSET, PGC_S_SESSION);
+	/* with RESET as well, as the planner takes it */
+	SetConfigOption("search_path", search_path, PGC_USERSET, PGC_S_OVERRIDE);
 	mig_exec_commit();
 }
 

@@ -420,7 +420,7 @@ mig_plan_statements(const char *sql, const char *what, int first_line, List *sta
 	builder.planner.overlay = context->overlay ? context->overlay : mig_overlay_make();
 	builder.statements = statements;
 	builder.faults = mig_block_faults(statements);
-	builder.path_before = builder.path_session = pstrdup(GetConfigOption("search_path", false, false));
+	builder.path_default = builder.path_before = builder.path_session = pstrdup(GetConfigOption("search_path", false, false));
 	mig_overlay_enter(builder.planner.overlay, context->version, sql, what, first_line);
 
 	level = NewGUCNestLevel();

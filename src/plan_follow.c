@@ -89,19 +89,21 @@ mig_plan_follow_setting(MigBuilder *builder, const MigItem *item)
 
 	if (IsA(node, SelectStmt) && item->effect->sets)
 		follow_set_config(builder, item, (SelectStmt *) node);
+	else if (IsA(node, DiscardStmt) && ((DiscardStmt *) node)->target == DISCARD_ALL)
+		follow_path(builder, builder->path_default, false);
 	else if (IsA(node, VariableSetStmt))
 	{
 		VariableSetStmt *set = (VariableSetStmt *) node;
 
 		if (set->kind == VAR_RESET_ALL)
-			follow_path(builder, builder->path_before, false);
+			follow_path(builder, builder->path_default, false);
 		else if (set->name == NULL || pg_strcasecmp(set->name, "search_path") != 0 ||
 				 (set->is_local && builder->block == NULL))
 			return;
 		else if (set->kind == VAR_SET_VALUE)
 			follow_path(builder, ExtractSetVariableArgs(set), set->is_local);
 		else if (set->kind == VAR_RESET || set->kind == VAR_SET_DEFAULT)
-			follow_path(builder, builder->path_before, set->is_local);
+			follow_path(builder, builder->path_default, set->is_local);
 	}
 }
 

@@ -51,7 +51,8 @@ typedef struct MigBuilder
 	List	   *faults;			/* of MigBlockFault */
 	MigBlock   *block;			/* that is open, or NULL */
 	int			block_mark;		/* of the overlay, at its BEGIN */
-	char	   *path_before;	/* search_path at its BEGIN */
+	char	   *path_default;	/* search_path of the migration, which RESET brings back */
+	char	   *path_before;	/* what it was at the BEGIN of the block */
 	char	   *path_session;	/* and what SET has made of it, without SET LOCAL */
 	List	   *savepoints;		/* last one first */
 	char	   *pending_note;	/* for the next step */
