@@ -4,8 +4,8 @@
  *	  The SQL of a backfill: where a slice ends, what changes its rows, which
  *	  part of a window a row belongs to.
  *
- * Statements that are sent for each slice are planned once and kept.  Values
- * travel as text and are cast in the statement.
+ * Statements that are sent for each slice are planned once and kept.  Keys
+ * and places travel as text and are cast in the statement.
  *
  * The parts of a window are told apart by something that stays as it is while
  * the window is gone through: by key, by the key, so that each row belongs to
@@ -114,25 +114,37 @@ tid_text(const char *block)
 
 /* --- running --- */
 
-static Datum *
-text_datums(List *values)
+/*
+ * Parameters: texts, and behind them a number if it is not negative, which
+ * conditions on rows are compared with: a cast would be done for each row.
+ */
+typedef struct Parameters
 {
-	Datum	   *datums = palloc(sizeof(Datum) * (list_length(values) + 1));
+	int			n;
+	Oid		   *types;
+	Datum	   *values;
+} Parameters;
+
+static Parameters
+parameters(List *texts, int number)
+{
+	Parameters	p;
 	ListCell   *lc;
 
-	foreach(lc, values)
-		datums[foreach_current_index(lc)] = CStringGetTextDatum((char *) lfirst(lc));
-	return datums;
-}
-
-static Oid *
-text_types(int n)
-{
-	Oid		   *types = palloc(sizeof(Oid) * (n + 1));
-
-	for (int i = 0; i < n; i++)
-		types[i] = TEXTOID;
-	return types;
+	p.n = list_length(texts);
+	p.types = palloc(sizeof(Oid) * (p.n + 1));
+	p.values = palloc(sizeof(Datum) * (p.n + 1));
+	foreach(lc, texts)
+	{
+		p.types[foreach_current_index(lc)] = TEXTOID;
+		p.values[foreach_current_index(lc)] = CStringGetTextDatum((char *) lfirst(lc));
+	}
+	if (number >= 0)
+	{
+		p.types[p.n] = INT4OID;
+		p.values[p.n++] = Int32GetDatum(number);
+	}
+	return p;
 }
 
 static int
@@ -144,27 +156,23 @@ result_of(int rc)
 }
 
 static int
-execute(const char *sql, List *values, bool read_only)
+execute(const char *sql, Parameters p, bool read_only)
 {
-	int			n = list_length(values);
-
-	return result_of(SPI_execute_with_args(sql, n, text_types(n), text_datums(values), NULL, read_only, 0));
+	return result_of(SPI_execute_with_args(sql, p.n, p.types, p.values, NULL, read_only, 0));
 }
 
 /* The same with a plan that is kept; "sql" is looked at only if there is none yet. */
 static int
-execute_kept(SPIPlanPtr *plan, const char *sql, List *values, bool read_only)
+execute_kept(SPIPlanPtr *plan, const char *sql, Parameters p, bool read_only)
 {
-	int			n = list_length(values);
-
 	if (*plan == NULL)
 	{
-		*plan = SPI_prepare_cursor(sql, n, text_types(n), CURSOR_OPT_GENERIC_PLAN);
+		*plan = SPI_prepare_cursor(sql, p.n, p.types, CURSOR_OPT_GENERIC_PLAN);
 		if (*plan == NULL)
 			elog(ERROR, "could not prepare a batch: %s", SPI_result_code_string(SPI_result));
 		SPI_keepplan(*plan);
 	}
-	return result_of(SPI_execute_plan(*plan, text_datums(values), NULL, read_only, 0));
+	return result_of(SPI_execute_plan(*plan, p.values, NULL, read_only, 0));
 }
 
 static void
@@ -209,7 +217,7 @@ mig_batch_last_key(Backfill *b)
 
 	SPI_connect();
 	execute(psprintf("SELECT %s FROM %s t ORDER BY %s LIMIT 1", key_list(b, "::pg_catalog.text"),
-					 b->batches->table, key_list(b, " DESC")), NIL, true);
+					 b->batches->table, key_list(b, " DESC")), parameters(NIL, -1), true);
 	key = row_values(0, caller);
 	SPI_finish();
 	return key;
@@ -240,9 +248,9 @@ key_bound(Backfill *b, int64 size)
 						 value_row(b, first ? 2 : nkeys + 2), key_list(b, ""));
 	}
 	if (first)
-		execute(sql.data, values, true);
+		execute(sql.data, parameters(values, -1), true);
 	else
-		execute_kept(&b->bound_plan, sql.data, values, true);
+		execute_kept(&b->bound_plan, sql.data, parameters(values, -1), true);
 	bound = row_values(0, b->context);
 	return bound != NIL ? bound : limit_of(b);
 }
@@ -281,7 +289,7 @@ mig_batch_sample(Backfill *b, int pieces)
 					 " < t.\"migrate row\" * %d / t.\"migrate rows\" AND t.\"migrate row\" < t.\"migrate rows\" ORDER BY t.\"migrate row\"",
 					 key_list(b, ""), value_row(b, first ? 1 : nkeys + 1), pieces, pieces);
 	SPI_connect();
-	execute(sql.data, list_concat_copy(from, b->cursor.upper), true);
+	execute(sql.data, parameters(list_concat_copy(from, b->cursor.upper), -1), true);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		List	   *key = row_values(i, caller);
@@ -300,7 +308,7 @@ mig_batch_sample(Backfill *b, int pieces)
 static char *
 narrowed(const Backfill *b, const char *command, const char *operator, int parameter)
 {
-	return psprintf("%s AND (%s) OPERATOR(pg_catalog.%s) $%d::pg_catalog.int4", command, b->part_of, operator, parameter);
+	return psprintf("%s AND (%s) OPERATOR(pg_catalog.%s) $%d", command, b->part_of, operator, parameter);
 }
 
 int
@@ -311,24 +319,22 @@ mig_batch_change(Backfill *b, List *bound, int part, bool later_parts)
 	const char *sql = first ? b->batches->first : b->step->command;
 	SPIPlanPtr *plan = all ? &b->slice_plan : later_parts ? &b->rest_plan : &b->part_plan;
 	List	   *values;
+	Parameters	p;
 
 	if (mig_batch_by_key(b))
 		values = list_concat_copy(b->cursor.lower, bound);
 	else
 		values = list_make2(tid_text(linitial(b->cursor.lower)), tid_text(linitial(bound)));
-	if (!all)
-	{
-		values = lappend(values, number_text(part));
-		if (first || *plan == NULL)
-			sql = narrowed(b, sql, later_parts ? ">=" : "=", list_length(values));
-	}
-	return first ? execute(sql, values, false) : execute_kept(plan, sql, values, false);
+	if (!all && (first || *plan == NULL))
+		sql = narrowed(b, sql, later_parts ? ">=" : "=", list_length(values) + 1);
+	p = parameters(values, all ? -1 : part);
+	return first ? execute(sql, p, false) : execute_kept(plan, sql, p, false);
 }
 
 int
 mig_batch_single(Backfill *b, List *key)
 {
-	return execute(b->batches->single, key, false);
+	return execute(b->batches->single, parameters(key, -1), false);
 }
 
 /* --- windows --- */
