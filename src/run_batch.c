@@ -48,7 +48,7 @@
 #include "sqlgen.h"
 
 #define SLICES 5				/* that a batch is to have */
-#define PART_SLICES 2			/* a part of a window is as large as so many slices */
+#define PART_SLICES 1			/* a part of a window is as large as so many slices */
 #define MAX_SLICES 50
 #define MAX_SIZE 1000000		/* rows or blocks in a slice */
 #define MAX_GROWTH 1.5
