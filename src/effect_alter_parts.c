@@ -218,6 +218,29 @@ mig_alter_drop_constraint(MigAlter *alter, AlterTableCmd *cmd)
 
 /* --- partitions and parents --- */
 
+/*
+ * No index can be detached.  But one that is made here goes, with all that is
+ * attached to it, and what was there before is built again.
+ */
+static void
+attach_index(MigAlter *alter, const MigName *child)
+{
+	ObjectAddress address = {RelationRelationId, child->relid, 0};
+	const char *why = NULL;
+	List	   *again = NIL;
+
+	if (OidIsValid(child->relid) && !child->touched)
+		again = mig_undo_drop(&address, false, false, &why);
+	if (!alter->name->created || why || (again == NIL && !child->created))
+	{
+		mig_alter_irreversible(alter, why ? why : "an index cannot be detached");
+		return;
+	}
+	for (int i = list_length(again) - 1; i >= 0; i--)
+		mig_alter_undo_statement(alter, list_nth(again, i));
+	mig_alter_undo_statement(alter, psprintf("DROP INDEX IF EXISTS %s", alter->name->text));
+}
+
 void
 mig_alter_attach(MigAlter *alter, AlterTableCmd *cmd)
 {
@@ -226,7 +249,7 @@ mig_alter_attach(MigAlter *alter, AlterTableCmd *cmd)
 
 	if (alter->stmt->objtype == OBJECT_INDEX)
 	{
-		mig_alter_irreversible(alter, "an index cannot be detached");
+		attach_index(alter, other);
 		return;
 	}
 	mig_alter_undo(alter, "DETACH PARTITION %s", other->text);

@@ -115,9 +115,16 @@ add_build(Tree *tree, const MigName *table, const char *name, bool concurrently,
 static char *
 again(Oid indexid)
 {
-	char	   *sql = OidIsValid(indexid) ? mig_undo_index(indexid, false) : NULL;
+	ObjectAddress address = {RelationRelationId, indexid, 0};
+	const char *why = NULL;
+	StringInfoData sql;
+	ListCell   *lc;
 
-	return sql ? psprintf("; %s", sql) : "";
+	initStringInfo(&sql);
+	if (OidIsValid(indexid))
+		foreach(lc, mig_undo_drop(&address, false, false, &why))
+			appendStringInfo(&sql, "; %s", (char *) lfirst(lc));
+	return sql.data;
 }
 
 static void
