@@ -76,8 +76,11 @@ check_plan(const Migration *m, const MigPlan *plan)
 static void
 refuse_half_undone(const MigRun *run)
 {
+	MigPlan    *back = mig_catalog_load_plan(run->version, MIG_DIR_ROLLBACK);
+
 	if (run->direction != MIG_DIR_ROLLBACK &&
-		mig_run_half_undone(mig_catalog_load_plan(run->version, MIG_DIR_ROLLBACK)) != NIL)
+		(mig_run_half_undone(back) != NIL ||
+		 mig_run_must_go_back(mig_catalog_load_plan(run->version, MIG_DIR_APPLY), back)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" stopped in the middle of being rolled back", run->version),

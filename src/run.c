@@ -591,6 +591,11 @@ start(MigRun *run)
 {
 	take_run_lock(run);
 	mig_run_settle(run);
+	if (run->direction != MIG_DIR_ROLLBACK && mig_run_is_half_back(run))
+	{
+		run->direction = MIG_DIR_ROLLBACK;
+		run->turned = true;
+	}
 	mig_exec_begin();
 	mig_run_commit_softly();
 	mig_run_prepare(run);
@@ -658,9 +663,9 @@ try_recover(MigRun *run, ErrorData *edata, MigOutcome *outcome, MigError **error
 	return go_on;
 }
 
-MigOutcome
-mig_run(const MigRequest *request, const char *version, MigDirection direction,
-		bool named, MigError **error)
+static MigOutcome
+carry_out(const MigRequest *request, const char *version, MigDirection direction,
+		  bool named, bool with_contract, bool *turned, MigError **error)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MigOutcome	outcome = MIG_OUTCOME_DONE;
@@ -671,7 +676,7 @@ mig_run(const MigRequest *request, const char *version, MigDirection direction,
 	run.version = version;
 	run.direction = direction;
 	run.named = named;
-	run.with_contract = request->complete || direction == MIG_DIR_COMPLETE;
+	run.with_contract = with_contract;
 	run.context = AllocSetContextCreate(caller, "migrate run", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(run.context);
 
@@ -689,5 +694,20 @@ mig_run(const MigRequest *request, const char *version, MigDirection direction,
 	MemoryContextSwitchTo(caller);
 	mig_unlock_all();
 	MemoryContextDelete(run.context);
+	*turned = run.turned;
+	return outcome;
+}
+
+MigOutcome
+mig_run(const MigRequest *request, const char *version, MigDirection direction,
+		bool named, MigError **error)
+{
+	bool		with_contract = request->complete || direction == MIG_DIR_COMPLETE;
+	bool		turned;
+	MigOutcome	outcome = carry_out(request, version, direction, named, with_contract, &turned, error);
+
+	/* the way forward led back to its beginning */
+	if (turned && outcome == MIG_OUTCOME_DONE)
+		outcome = carry_out(request, version, MIG_DIR_APPLY, named, with_contract, &turned, error);
 	return outcome;
 }

@@ -9,6 +9,8 @@
  * written down, if there is one; of one that is unfinished, the undo of each
  * step that is done, since a written down expects to find all of up.
  *
+ * A run that is to go forward from the midst of a rollback ends that first.
+ *
  * Locks the migration's row while the plan is stored.
  *
  *-------------------------------------------------------------------------
@@ -209,8 +211,8 @@ plan_back(MigRun *run)
 
 	refuse_doubtful(run, forward);
 	refuse_doubtful(run, stored);
-	if ((is_unfinished(m) && m->direction == MIG_DIR_ROLLBACK && was_begun(stored)) ||
-		mig_run_half_undone(stored) != NIL)
+	if (was_begun(stored) && is_unfinished(m) &&
+		(m->direction == MIG_DIR_ROLLBACK || mig_run_half_undone(stored) != NIL))
 	{
 		run->plan = stored;
 		return;
@@ -312,9 +314,9 @@ unfinished_plan(const MigRun *run, MigDirection direction)
 	return plan;
 }
 
-/* One step that was started; a step of the way back that is done has undone another. */
+/* One step that was started. */
 static void
-settle_step(MigRun *run, const MigStep *step, MigDirection direction)
+settle_step(MigRun *run, const MigPlan *plan, const MigStep *step)
 {
 	const char *state = "pending";
 
@@ -330,10 +332,10 @@ settle_step(MigRun *run, const MigStep *step, MigDirection direction)
 			break;
 	}
 	mig_exec_begin();
-	if (step->batches && mig_cursor_has_moved(run->version, direction, step->step))
+	if (step->batches && mig_cursor_has_moved(run->version, plan->direction, step->step))
 		state = "started";		/* half done */
-	mig_catalog_step_state(run->version, direction, step->step, state);
-	if (step->undoes > 0 && strcmp(state, "done") == 0)
+	mig_catalog_step_state(run->version, plan->direction, step->step, state);
+	if (strcmp(state, "done") == 0 && mig_run_ends_undo(plan, step))
 		mig_catalog_step_state(run->version, MIG_DIR_APPLY, step->undoes, "undone");
 	mig_exec_commit();
 }
@@ -349,7 +351,13 @@ mig_run_settle(MigRun *run)
 		return;
 	foreach(lc, plan->steps)
 		if (strcmp(((MigStep *) lfirst(lc))->state, "started") == 0)
-			settle_step(run, lfirst(lc), other);
+			settle_step(run, plan, lfirst(lc));
+}
+
+bool
+mig_run_is_half_back(MigRun *run)
+{
+	return mig_run_must_go_back(unfinished_plan(run, MIG_DIR_APPLY), unfinished_plan(run, MIG_DIR_ROLLBACK));
 }
 
 void

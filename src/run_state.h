@@ -30,6 +30,7 @@ typedef struct MigRun
 	MigPlan    *plan;
 	int64		id;				/* 0: has not begun */
 	TimestampTz began;
+	bool		turned;			/* asked to go forward, it ends a rollback first */
 	bool		nothing_to_do;
 	bool		other_owner;
 	bool		written_down;	/* the way back is the written one */
@@ -117,12 +118,21 @@ extern void mig_run_lift(MigRun *run, MigStep *step);
 
 /*
  * run_undo.c: the steps of a way back that are done while others that undo
- * the same step are not, last one first.
+ * the same step are not, or that are being taken back; last one first.
  */
 extern List *mig_run_half_undone(const MigPlan *back);
 
-/* run_undo.c: take those back, before the run goes forward. */
+/* run_undo.c: does this step end the undoing of another?  Several steps may undo one. */
+extern bool mig_run_ends_undo(const MigPlan *back, const MigStep *step);
+
+/* run_undo.c: take them back, before the run goes forward; or, on the way back, those that this was begun with. */
 extern void mig_run_mend(MigRun *run);
+
+/* run_undo.c: does the way forward lead over the end of a rollback?  Either plan may be NULL. */
+extern bool mig_run_must_go_back(const MigPlan *forward, const MigPlan *back);
+
+/* run_plan.c: the same for the plans that are stored. */
+extern bool mig_run_is_half_back(MigRun *run);
 
 /* run.c: 57014 when somebody wants the run to stop at a safe point; 57P01 in a helper whose leader is gone. */
 extern void mig_run_check_pause(MigRun *run);

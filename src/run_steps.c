@@ -87,6 +87,12 @@ is_last(const MigRun *run, int tx)
 	return true;
 }
 
+static bool
+ends_run(const MigRun *run, int tx)
+{
+	return run->migration->verify == NULL && is_last(run, tx);
+}
+
 void
 mig_run_name_session(const MigRun *run, const MigStep *step)
 {
@@ -120,19 +126,6 @@ run_measured(MigRun *run, MigStep *step, uint64 (*action) (MigRun *, const MigSt
 	return m->rows;
 }
 
-/* Several steps may undo one. */
-static bool
-is_last_to_undo(const MigRun *run, const MigStep *step)
-{
-	ListCell   *lc;
-
-	foreach(lc, run->plan->steps)
-		if (((MigStep *) lfirst(lc))->undoes == step->undoes &&
-			((MigStep *) lfirst(lc))->step > step->step)
-			return false;
-	return true;
-}
-
 /* In the caller's transaction: the step is done, and what it took. */
 static void
 record_done(MigRun *run, const MigStep *step, const Measured *measured)
@@ -140,7 +133,7 @@ record_done(MigRun *run, const MigStep *step, const Measured *measured)
 	MigEvent	event = {0};
 
 	mig_catalog_step_state(run->version, run->plan->direction, step->step, "done");
-	if (step->undoes > 0 && is_last_to_undo(run, step))
+	if (mig_run_ends_undo(run->plan, step))
 		mig_catalog_step_state(run->version, MIG_DIR_APPLY, step->undoes, "undone");
 	event.version = run->version;
 	event.run = run->id;
@@ -337,7 +330,7 @@ run_transaction(MigRun *run, List *steps)
 {
 	MigStep    *first = linitial(steps);
 	Measured   *measured = palloc0(sizeof(Measured) * list_length(steps));
-	bool		finish = run->migration->verify == NULL && is_last(run, first->tx);
+	bool		finish = ends_run(run, first->tx);
 	bool		recorded = false;
 	ListCell   *lc;
 
@@ -411,6 +404,7 @@ run_alone(MigRun *run, MigStep *step)
 {
 	Measured	measured = {0};
 	bool		done = false;
+	bool		finish;
 
 	run->current = step;
 	mig_run_name_session(run, step);
@@ -426,9 +420,9 @@ run_alone(MigRun *run, MigStep *step)
 	}
 	if (!done)
 		run_measured(run, step, do_alone, &measured);
-	record_transaction(run, list_make1(step), &measured,
-					   run->migration->verify == NULL && is_last(run, step->tx));
-	run->finished = run->migration->verify == NULL && is_last(run, step->tx);
+	finish = ends_run(run, step->tx);
+	record_transaction(run, list_make1(step), &measured, finish);
+	run->finished = finish;
 	step->state = "done";
 }
 
@@ -460,6 +454,7 @@ safe_point(MigRun *run, MigStep *next)
 				 errmsg("migration \"%s\" is paused", run->version)));
 }
 
+/* After a way back that stopped half way some of them are done still; settings count in their own block. */
 static List *
 steps_of_tx(MigRun *run, int tx)
 {
@@ -467,8 +462,12 @@ steps_of_tx(MigRun *run, int tx)
 	ListCell   *lc;
 
 	foreach(lc, run->plan->steps)
-		if (((MigStep *) lfirst(lc))->tx == tx)
-			result = lappend(result, lfirst(lc));
+	{
+		MigStep    *step = lfirst(lc);
+
+		if (step->tx == tx && (!is_done(step) || mig_step_is_setting(step)))
+			result = lappend(result, step);
+	}
 	return result;
 }
 
@@ -555,6 +554,17 @@ mig_run_say_settings_again(MigRun *run)
 	}
 }
 
+static void
+run_next(MigRun *run, MigStep *step)
+{
+	if (step->alone)
+		run_alone(run, step);
+	else
+		run_transaction(run, steps_of_tx(run, step->tx));
+	run->tries = 0;
+	run->trouble_since = 0;
+}
+
 void
 mig_run_steps(MigRun *run)
 {
@@ -562,8 +572,7 @@ mig_run_steps(MigRun *run)
 	int			tx = 0;
 	ListCell   *lc;
 
-	if (run->direction != MIG_DIR_ROLLBACK)
-		mig_run_mend(run);
+	mig_run_mend(run);
 	if (run->tries == 0)
 		mig_run_say_settings_again(run);
 	foreach(lc, run->plan->steps)
@@ -578,12 +587,7 @@ mig_run_steps(MigRun *run)
 		if (!first || run->tries > 0)
 			safe_point(run, step);
 		first = false;
-		if (step->alone)
-			run_alone(run, step);
-		else
-			run_transaction(run, steps_of_tx(run, tx));
-		run->tries = 0;
-		run->trouble_since = 0;
+		run_next(run, step);
 	}
 	if (run->finished)
 		return;

@@ -10,7 +10,14 @@
  *
  * Some steps can be taken back by the run itself: a constraint that could not
  * be validated; and, when apply takes over from a rollback that stopped
- * between the steps which undo one step, those of them that are done.
+ * between the steps which undo one step, those of them that are done.  Taking
+ * back one may take what another has made: all of them are marked "undone"
+ * before the first, and "pending" one by one, so that whoever is the next, in
+ * either direction, brings this to its end.
+ *
+ * Once a whole step is undone, the way to apply leads over the end of the
+ * rollback: the undo of a step may take along what earlier ones have made, and
+ * one without an undo of its own relies on that of others.
  *
  * Locks: those of the undo, by the ladder.
  *
@@ -26,6 +33,7 @@
 #include "parse.h"
 #include "run_state.h"
 #include "session.h"
+#include "step.h"
 
 static bool
 is_done(const MigStep *step)
@@ -83,13 +91,15 @@ mig_run_read_undo(MigRun *run, MigStep *step)
 /* --- going back a little --- */
 
 static MigPlan *
-reverse_of(const MigRun *run, MigStep *step)
+reverse_of(const MigRun *run, const MigStep *step)
 {
 	MigPlanContext context = {0};
-	MigPlan		plan = {run->plan->version, run->plan->direction, list_make1(step), false};
+	MigStep		as_done = *step;
+	MigPlan		plan = {run->plan->version, run->plan->direction, list_make1(&as_done), false};
 	MigPlan    *back;
 	MigIdentity save;
 
+	as_done.state = "done";
 	context.version = run->version;
 	context.what = "undo";
 	context.direction = MIG_DIR_ROLLBACK;
@@ -103,12 +113,12 @@ reverse_of(const MigRun *run, MigStep *step)
 }
 
 static void
-mark_pending(MigRun *run, MigStep *step, MigDirection direction)
+mark(MigRun *run, MigStep *step, MigDirection direction, char *state)
 {
 	mig_exec_begin();
-	mig_catalog_step_state(run->version, direction, step->step, "pending");
+	mig_catalog_step_state(run->version, direction, step->step, state);
 	mig_exec_commit();
-	step->state = "pending";
+	step->state = state;
 }
 
 static bool
@@ -122,26 +132,36 @@ any_alone(const List *steps)
 	return false;
 }
 
+/* What a try before this one has left half done is cleared away, or is enough. */
+static void
+do_alone(const MigStep *step)
+{
+	bool		can_be_told = step->kind == MIG_STEP_CREATE_INDEX || step->kind == MIG_STEP_DROP_INDEX;
+
+	if (!can_be_told || mig_step_finish(step) != MIG_STEP_IS_DONE)
+		(void) mig_step_do_alone(step);
+}
+
 /* One step of the plan for that direction is as if it had not been done. */
 static void
 take_back(MigRun *run, MigStep *step, MigDirection direction)
 {
 	List	   *steps = reverse_of(run, step)->steps;
+	bool		alone = steps == NIL || any_alone(steps);
 	ListCell   *lc;
 
-	if (steps == NIL || any_alone(steps))
-	{
-		/* what stands alone can be repeated: it drops what is there */
-		foreach(lc, steps)
-			mig_exec(((MigStep *) lfirst(lc))->command);
-		mark_pending(run, step, direction);
-		return;
-	}
-	mig_run_begin_with_locks(run, steps);
+	if (!alone)
+		mig_run_begin_with_locks(run, steps);
 	foreach(lc, steps)
-		mig_exec(((MigStep *) lfirst(lc))->command);
-	mark_pending(run, step, direction);
-	mig_exec("COMMIT");
+	{
+		if (((MigStep *) lfirst(lc))->alone)
+			do_alone(lfirst(lc));
+		else
+			(void) mig_exec(((MigStep *) lfirst(lc))->command);
+	}
+	mark(run, step, direction, "pending");
+	if (!alone)
+		mig_exec("COMMIT");
 }
 
 void
@@ -156,6 +176,24 @@ mig_run_lift(MigRun *run, MigStep *step)
 			before->object && step->object && strcmp(before->object, step->object) == 0)
 			take_back(run, before, run->plan->direction);
 	}
+}
+
+bool
+mig_run_ends_undo(const MigPlan *back, const MigStep *step)
+{
+	ListCell   *lc;
+
+	foreach(lc, back->steps)
+		if (((MigStep *) lfirst(lc))->undoes == step->undoes &&
+			((MigStep *) lfirst(lc))->step > step->step)
+			return false;
+	return step->undoes > 0;
+}
+
+static bool
+is_being_taken_back(const MigStep *step)
+{
+	return step->undoes > 0 && strcmp(step->state, "undone") == 0;
 }
 
 List *
@@ -174,21 +212,53 @@ mig_run_half_undone(const MigPlan *back)
 
 		foreach(lo, back->steps)
 			whole &= ((MigStep *) lfirst(lo))->undoes != step->undoes || is_done(lfirst(lo));
-		if (step->undoes > 0 && is_done(step) && !whole)
+		if (is_being_taken_back(step) || (step->undoes > 0 && is_done(step) && !whole))
 			result = lcons(step, result);
 	}
 	return result;
 }
 
-void
-mig_run_mend(MigRun *run)
+bool
+mig_run_must_go_back(const MigPlan *forward, const MigPlan *back)
+{
+	ListCell   *lc;
+
+	if (forward)
+		foreach(lc, forward->steps)
+			if (strcmp(((MigStep *) lfirst(lc))->state, "undone") == 0)
+				return true;
+	foreach(lc, mig_run_half_undone(back))
+		if (is_done(lfirst(lc)) && ((MigStep *) lfirst(lc))->undo == NULL)
+			return true;
+	return false;
+}
+
+static void
+mend_for_forward(MigRun *run)
 {
 	MigPlan    *back;
+	List	   *half;
 	ListCell   *lc;
 
 	mig_exec_begin();
 	back = mig_catalog_load_plan(run->version, MIG_DIR_ROLLBACK);
+	half = mig_run_half_undone(back);
+	foreach(lc, half)
+		mig_catalog_step_state(run->version, MIG_DIR_ROLLBACK, ((MigStep *) lfirst(lc))->step, "undone");
 	mig_exec_commit();
-	foreach(lc, mig_run_half_undone(back))
+	foreach(lc, half)
 		take_back(run, lfirst(lc), MIG_DIR_ROLLBACK);
+}
+
+void
+mig_run_mend(MigRun *run)
+{
+	if (run->direction != MIG_DIR_ROLLBACK)
+	{
+		mend_for_forward(run);
+		return;
+	}
+	for (int i = list_length(run->plan->steps) - 1; i >= 0; i--)
+		if (is_being_taken_back(list_nth(run->plan->steps, i)))
+			take_back(run, list_nth(run->plan->steps, i), MIG_DIR_ROLLBACK);
 }

@@ -3,14 +3,12 @@
 # then ends where the plain statement does, and rollback where it began.
 #
 # KILL_EVERY=3 in the environment hits only every third of them.
-#
-# The killer is a trigger on the tables that the worker writes to.  It counts
-# the writes, and lets the worker die at the one that is asked for.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/..", $FindBin::RealBin;
 use Cases;
+use Killer;
 use Migrate;
 use Session;
 use Test::More;
@@ -21,38 +19,7 @@ my @cases = grep { !$_->{plain} } read_cases($major);
 @cases = grep { $ENV{CASES} =~ /\b$_->{name}\b/ } @cases if $ENV{CASES};
 
 fill_database($node, 'plain', \@cases, 1);
-$node->safe_psql('postgres', <<'SQL');
-ALTER DATABASE postgres SET migrate.out_of_order = 'allow';
-ALTER DATABASE postgres SET migrate.small_table = 0;
-ALTER DATABASE postgres SET client_min_messages = error;
-CREATE SCHEMA killer;
-CREATE SEQUENCE killer.writes;
-CREATE TABLE killer.orders (write bigint, signal text);
-INSERT INTO killer.orders VALUES (0, 'term');
-CREATE FUNCTION killer.strike() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-	fatal text;
-BEGIN
-	IF (SELECT backend_type FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()) = 'client backend' THEN
-		RETURN NULL;
-	END IF;
-	SELECT signal INTO fatal FROM killer.orders WHERE write = pg_catalog.nextval('killer.writes');
-	IF fatal = 'term' THEN
-		PERFORM pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid());
-		PERFORM pg_catalog.pg_sleep(60);
-	ELSIF fatal = 'kill' THEN
-		EXECUTE pg_catalog.format('COPY (SELECT 1) TO PROGRAM %L', 'kill -9 ' || pg_catalog.pg_backend_pid());
-		PERFORM pg_catalog.pg_sleep(60);
-	END IF;
-	RETURN NULL;
-END $$;
-CREATE TRIGGER killer AFTER UPDATE ON migrate_internal.step EXECUTE FUNCTION killer.strike();
-CREATE TRIGGER killer AFTER UPDATE ON migrate_internal.migration EXECUTE FUNCTION killer.strike();
-CREATE TRIGGER killer AFTER INSERT OR UPDATE ON migrate_internal.cursor EXECUTE FUNCTION killer.strike();
-ALTER TABLE migrate_internal.step ENABLE ALWAYS TRIGGER killer;
-ALTER TABLE migrate_internal.migration ENABLE ALWAYS TRIGGER killer;
-ALTER TABLE migrate_internal.cursor ENABLE ALWAYS TRIGGER killer;
-SQL
+install_killer($node);
 
 my $session = Session->new($node);
 
@@ -81,7 +48,7 @@ sub killed_at
 	my $offset = -s $node->logfile;
 
 	set_up($case);
-	$session->query("SELECT setval('killer.writes', 1, false); UPDATE killer.orders SET write = $write, signal = '$signal';"
+	$session->query(kill_order($write, $signal)
 		  . " SELECT migrate.register('$version', \$migration\$$case->{statement}\$migration\$, requires => '{}')");
 	if ($signal eq 'kill')
 	{
@@ -98,7 +65,7 @@ sub killed_at
 			return undef;
 		}
 	}
-	$session->query('UPDATE killer.orders SET write = 0');
+	$session->query(kill_order(0));
 	return $version;
 }
 
