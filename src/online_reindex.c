@@ -181,6 +181,12 @@ reindex_relation(MigOnline *online, const ReindexStmt *stmt, const char *options
 	Oid			table;
 
 	online->name = name;
+	/* its table, which the overlay does not know, may be a large one */
+	if (stmt->kind == REINDEX_OBJECT_INDEX && name->created && !written && name->relkind == RELKIND_INDEX)
+	{
+		mig_part(&parts, "%sINDEX CONCURRENTLY %s", options, name->text)->tightens = true;
+		return parts;
+	}
 	if (!OidIsValid(name->relid) || name->created || (written && !is_partitioned(name)))
 		return NIL;
 	table = stmt->kind == REINDEX_OBJECT_INDEX ? mig_relation_of_index(name->relid) : name->relid;

@@ -80,3 +80,9 @@ INSERT INTO t SELECT g, g FROM generate_series(1, 100) g;
 CREATE INDEX i ON t (a);
 CREATE UNIQUE INDEX j ON t (a);
 DROP INDEX i;
+-- case index_made_then_rebuilt
+CREATE TABLE t (id int PRIMARY KEY, a int);
+INSERT INTO t SELECT g, g FROM generate_series(1, 100) g;
+-- statement
+CREATE INDEX i ON t (a);
+REINDEX INDEX i;
