@@ -42,6 +42,9 @@ mig_effect_create_view(MigWork *work, Node *node)
 	}
 	else
 	{
+		if (name->known && !mig_overlay_opaque(work->overlay))
+			mig_effect_fails(work, ERRCODE_DUPLICATE_TABLE, stmt->view->location, NULL,
+							 "relation \"%s\" already exists", name->relname);
 		effect->relation = name->text;
 		effect->undo = psprintf("DROP VIEW IF EXISTS %s", name->text);
 		effect->undo_read = stmt->replace && !name->created;
@@ -68,11 +71,16 @@ effect_create_trigger(MigWork *work, CreateTrigStmt *stmt)
 	bool		replaces = stmt->replace && OidIsValid(name->relid) &&
 		OidIsValid(get_trigger_oid(name->relid, stmt->trigname, true));
 
+	if (!stmt->replace && OidIsValid(name->relid) && !name->touched && !mig_overlay_opaque(work->overlay) &&
+		OidIsValid(get_trigger_oid(name->relid, stmt->trigname, true)))
+		mig_effect_fails(work, ERRCODE_DUPLICATE_OBJECT, -1, NULL,
+						 "trigger \"%s\" for relation \"%s\" already exists", stmt->trigname, name->relname);
 	mig_effect_about(work, name, ShareRowExclusiveLock);
-	if (stmt->row)
+	/* partitions get one of their own, children do not */
+	if (stmt->row && name->relkind == RELKIND_PARTITIONED_TABLE)
 		mig_effect_lock_children(work, name, ShareRowExclusiveLock);
 	if (stmt->constrrel)
-		mig_effect_lock(work, mig_effect_name(work, stmt->constrrel, false), ShareRowExclusiveLock);
+		mig_effect_lock(work, mig_effect_name(work, stmt->constrrel, false), AccessShareLock);
 	mig_effect_change(work, MIG_TRIGGERS, name);
 	if (replaces)
 		mig_effect_undo_replaced(work, TriggerRelationId,
@@ -144,7 +152,8 @@ effect_publication(MigWork *work, List *objects)
 			continue;
 		name = mig_effect_name(work, spec->pubtable->relation, false);
 		mig_effect_about(work, name, ShareUpdateExclusiveLock);
-		if (spec->pubtable->relation->inh)
+		/* of children each is published, of partitions the whole */
+		if (spec->pubtable->relation->inh && name->relkind != RELKIND_PARTITIONED_TABLE)
 			mig_effect_lock_children(work, name, ShareUpdateExclusiveLock);
 	}
 }
@@ -247,6 +256,9 @@ effect_create_sequence(MigWork *work, CreateSeqStmt *stmt)
 {
 	MigName    *name = mig_effect_target(work, stmt->sequence);
 
+	if (name->known && !stmt->if_not_exists && !mig_overlay_opaque(work->overlay))
+		mig_effect_fails(work, ERRCODE_DUPLICATE_TABLE, stmt->sequence->location, NULL,
+						 "relation \"%s\" already exists", name->relname);
 	work->effect->relation = name->text;
 	work->effect->undo = name->known && stmt->if_not_exists ? "" :
 		psprintf("DROP SEQUENCE IF EXISTS %s", name->text);

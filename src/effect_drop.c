@@ -18,6 +18,7 @@
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_index.h"
@@ -98,8 +99,16 @@ lock_around(MigWork *work, const MigName *name)
 							AccessExclusiveLock);
 	}
 	if (OidIsValid(parent))
+	{
+		Oid			other = get_default_partition_oid(parent);
+
+		/* what the default partition may have changes with its neighbours */
+		if (OidIsValid(other))
+			mig_effect_lock_oid(work, other, AccessExclusiveLock);
 		mig_effect_lock_oid(work, parent, AccessExclusiveLock);
+	}
 	mig_effect_lock_children(work, name, AccessExclusiveLock);
+	mig_effect_lock_owned_sequences(work, name->relid);
 }
 
 /* --- relations --- */
@@ -214,6 +223,12 @@ drop_relation(MigWork *work, DropStmt *stmt, List *names)
 		if (OidIsValid(name->relid))
 		{
 			lock_around(work, name);
+			if (stmt->removeType == OBJECT_TABLE && name->relkind == RELKIND_RELATION &&
+				stmt->behavior != DROP_CASCADE && list_length(stmt->objects) == 1 &&
+				mig_overlay_mark(work->overlay) == 0 && mig_relation_children(name->relid) != NIL)
+				mig_effect_fails(work, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, -1,
+								 "Use DROP ... CASCADE to drop the tables that inherit from it too.",
+								 "cannot drop %s because other tables inherit from it", name->text);
 			if (stmt->behavior == DROP_CASCADE)
 				lock_dependents(work, RelationRelationId, name->relid, 0);
 		}
@@ -298,17 +313,24 @@ drop_extension(MigWork *work, DropStmt *stmt, const char *extname)
 	mig_effect_add_change(work, MIG_OPAQUE);
 }
 
+/* A trigger, policy or rule that is in the catalog, or InvalidOid. */
+static Oid
+find_part(const DropStmt *stmt, const MigName *name, const char *part)
+{
+	if (!OidIsValid(name->relid))
+		return InvalidOid;
+	return stmt->removeType == OBJECT_TRIGGER ? get_trigger_oid(name->relid, part, true) :
+		stmt->removeType == OBJECT_POLICY ? get_relation_policy_oid(name->relid, part, true) :
+		get_rewrite_oid(name->relid, part, true);
+}
+
 static void
 bring_part_back(MigWork *work, DropStmt *stmt, const MigName *name, const char *part)
 {
 	Oid			classid = stmt->removeType == OBJECT_TRIGGER ? TriggerRelationId :
 		stmt->removeType == OBJECT_POLICY ? PolicyRelationId : RewriteRelationId;
-	Oid			objid = InvalidOid;
+	Oid			objid = find_part(stmt, name, part);
 
-	if (OidIsValid(name->relid))
-		objid = stmt->removeType == OBJECT_TRIGGER ? get_trigger_oid(name->relid, part, true) :
-			stmt->removeType == OBJECT_POLICY ? get_relation_policy_oid(name->relid, part, true) :
-			get_rewrite_oid(name->relid, part, true);
 	if (OidIsValid(objid) || !stmt->missing_ok || name->touched || mig_overlay_opaque(work->overlay))
 		brings_back(work, stmt, classid, objid);
 }
@@ -322,6 +344,14 @@ drop_part(MigWork *work, DropStmt *stmt, List *names)
 
 	work->effect->relation = name->text;
 	mig_effect_drops_object(work, "part", part);
+	if (stmt->missing_ok && OidIsValid(name->relid) && !name->touched && !mig_overlay_opaque(work->overlay) &&
+		!OidIsValid(find_part(stmt, name, mig_effect_last_name(names))))
+	{
+		/* the server gives the lock back */
+		mig_effect_note(work, "%s does not exist", mig_effect_last_name(names));
+		work->effect->undo = "";
+		return;
+	}
 	mig_effect_about(work, name, AccessExclusiveLock);
 	work->effect->lock = name->known ? AccessExclusiveLock : NoLock;
 	if (!name->created && (name->known || mig_overlay_opaque(work->overlay)) &&

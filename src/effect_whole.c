@@ -18,7 +18,11 @@
 #include "catalog/pg_class.h"
 #include "commands/tablespace.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/acl.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 
 #include "effect_int.h"
 #include "relation.h"
@@ -80,9 +84,63 @@ effect_truncate(MigWork *work, TruncateStmt *stmt)
 		mig_effect_about(work, name, AccessExclusiveLock);
 		if (rv->inh)
 			mig_effect_lock_children(work, name, AccessExclusiveLock);
+		if (stmt->restart_seqs && OidIsValid(name->relid))
+			mig_effect_lock_owned_sequences(work, name->relid);
 		if (stmt->behavior == DROP_CASCADE && OidIsValid(name->relid))
 			truncate_referencing(work, name->relid, &seen);
 	}
+}
+
+/* LOCK TABLE of a view locks all that it reads as strongly, at every level (lockcmds.c). */
+typedef struct ViewLock
+{
+	MigWork    *work;
+	LOCKMODE	mode;
+} ViewLock;
+
+static void lock_view(ViewLock *context, Oid relid);
+
+static bool
+lock_view_walker(Node *node, void *arg)
+{
+	ViewLock   *context = arg;
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, lock_view_walker, arg);
+	foreach(lc, ((Query *) node)->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		ListCell   *lk;
+
+		/* before 16 a view has entries for itself */
+		if (rte->rtekind != RTE_RELATION || !OidIsValid(rte->relid) || !rte->inFromCl)
+			continue;
+		if (rte->relkind == RELKIND_VIEW)
+			lock_view(context, rte->relid);
+		else if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
+			continue;
+		mig_effect_lock_oid(context->work, rte->relid, context->mode);
+		if (rte->inh)
+			foreach(lk, mig_relation_children(rte->relid))
+				mig_effect_lock_oid(context->work, lfirst_oid(lk), context->mode);
+	}
+	return query_tree_walker((Query *) node, lock_view_walker, arg, QTW_IGNORE_JOINALIASES);
+}
+
+static void
+lock_view(ViewLock *context, Oid relid)
+{
+	char	   *text = mig_relation_text(relid);
+	Relation	rel = text && mig_relation_lock(relid, text) ? RelationIdGetRelation(relid) : NULL;
+
+	if (rel == NULL)
+		return;
+	lock_view_walker((Node *) get_view_query(rel), context);
+	RelationClose(rel);
+	mig_relation_unlock(relid);
 }
 
 static void
@@ -99,6 +157,12 @@ effect_lock_table(MigWork *work, LockStmt *stmt)
 		MigName    *name = mig_effect_name(work, rv, false);
 
 		mig_effect_about(work, name, stmt->mode);
+		if (name->relkind == RELKIND_VIEW && OidIsValid(name->relid))
+		{
+			ViewLock	context = {work, stmt->mode};
+
+			lock_view(&context, name->relid);
+		}
 		if (rv->inh)
 			mig_effect_lock_children(work, name, stmt->mode);
 	}

@@ -79,6 +79,9 @@ mig_effect_new_partition(MigWork *work, const MigName *parent, PartitionBoundSpe
 
 	if (!OidIsValid(parent->relid) || get_rel_relkind(parent->relid) != RELKIND_PARTITIONED_TABLE)
 		return;
+	if (bound->is_default && !parent->touched && OidIsValid(get_default_partition_oid(parent->relid)))
+		mig_effect_fails(work, ERRCODE_INVALID_OBJECT_DEFINITION, bound->location, NULL,
+						 "%s has a default partition already", parent->text);
 	fill(work, &partition, bound);
 	mark_default(work, parent, &partition);
 }

@@ -330,34 +330,7 @@ sub statements
 	return grep { !$seen{$_}++ && (!defined $only || /$only/) } @list;
 }
 
-# --- the two verdicts, as text ---
-
-sub verdict
-{
-	my ($scans, $rewrites, $locks) = @_;
-
-	$locks = $observe->locks_that_count($locks);
-	return join ', ', ($scans ? 'scans' : ()), ($rewrites ? 'rewrites' : ()),
-	  map { "$_ $locks->{$_}" } sort keys %$locks;
-}
-
-sub verdict_of_check
-{
-	my ($facts) = @_;
-
-	return 'refused' if !$facts->{asked} || grep { $_->{rule} eq 'fails' } @{ $facts->{check} };
-	return verdict(Observe::checked($facts, 'scans'), Observe::checked($facts, 'rewrites'),
-		{ map { $_ => Observe::checked_lock($facts, $_) } Observe::checked_relations($facts) });
-}
-
-# What rows say is for those who read them.
-sub depends_on_rows
-{
-	my ($facts) = @_;
-
-	return $facts->{failed} && $facts->{err} =~ /ERROR:\ \ (?:.*\ is\ violated\ by\ some\ row|.*\ contains\ null\ values
-		|could\ not\ create\ .*|removing\ partition\ .*\ violates\ .*|insert\ or\ update\ .*\ violates\ .*)$/mx;
-}
+# --- the two verdicts ---
 
 # What check() leaves to the server, which says it when the statement runs.
 my $left_to_the_server = join '|',
@@ -378,14 +351,6 @@ sub is_left_to_the_server
 	return $facts->{err} =~ /ERROR:  .*(?:$left_to_the_server)/;
 }
 
-sub verdict_of_server
-{
-	my ($facts) = @_;
-
-	return 'refused' if $facts->{failed};
-	return verdict(scalar %{ $facts->{scans} }, scalar %{ $facts->{rewrites} }, $facts->{locks});
-}
-
 my @statements = statements();
 my @facts = $observe->together($setup, @statements);
 
@@ -394,8 +359,8 @@ foreach my $i (0 .. $#statements)
 {
 	my $facts = $facts[$i];
 
-	next if depends_on_rows($facts) || is_left_to_the_server($facts, $statements[$i]);
-	is(verdict_of_check($facts), verdict_of_server($facts), $statements[$i])
+	next if Observe::depends_on_rows($facts) || is_left_to_the_server($facts, $statements[$i]);
+	is($observe->verdict_of_check($facts), $observe->verdict_of_server($facts), $statements[$i])
 	  or diag(join "\n", $facts->{out}, $facts->{err});
 }
 

@@ -258,4 +258,41 @@ sub checked
 	return (grep { $_->{$what} } @{ $facts->{check} }) ? 1 : 0;
 }
 
+# --- verdicts, as text ---
+
+sub verdict
+{
+	my ($self, $scans, $rewrites, $locks) = @_;
+
+	$locks = $self->locks_that_count($locks);
+	return join ', ', ($scans ? 'scans' : ()), ($rewrites ? 'rewrites' : ()),
+	  map { "$_ $locks->{$_}" } sort keys %$locks;
+}
+
+sub verdict_of_check
+{
+	my ($self, $facts) = @_;
+
+	return 'refused' if !$facts->{asked} || grep { $_->{rule} eq 'fails' } @{ $facts->{check} };
+	return $self->verdict(checked($facts, 'scans'), checked($facts, 'rewrites'),
+		{ map { $_ => checked_lock($facts, $_) } checked_relations($facts) });
+}
+
+# What rows say is for those who read them.
+sub depends_on_rows
+{
+	my ($facts) = @_;
+
+	return $facts->{failed} && $facts->{err} =~ /ERROR:\ \ (?:.*\ is\ violated\ by\ some\ row|.*\ contains\ null\ values
+		|could\ not\ create\ .*|removing\ partition\ .*\ violates\ .*|insert\ or\ update\ .*\ violates\ .*)$/mx;
+}
+
+sub verdict_of_server
+{
+	my ($self, $facts) = @_;
+
+	return 'refused' if $facts->{failed};
+	return $self->verdict(scalar %{ $facts->{scans} }, scalar %{ $facts->{rewrites} }, $facts->{locks});
+}
+
 1;
