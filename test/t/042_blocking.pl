@@ -133,7 +133,7 @@ foreach my $name (@names)
 	ok(finish($caller), "$name: applied") or diag($caller->{err});
 }
 
-cmp_ok($node->safe_psql('postgres', "SELECT extract(epoch FROM sum(lock_wait)) FROM migrate.history"), '>', 10,
+cmp_ok($node->safe_psql('postgres', "SELECT count(DISTINCT version) FROM migrate.history WHERE lock_wait > '0'"), '>', 2,
 	'the reader and VACUUM were in the way');
 is($node->safe_psql('postgres', 'SELECT ' . running('client')), CLIENTS, 'all clients are still there');
 is(errors_of($clients), '', 'no client got an error or waited for long');
