@@ -564,6 +564,9 @@ mig_effect_fails_alter(const MigAltering *alter)
 	if (!OidIsValid(alter->name->relid) || alter->name->touched || alter->name->created ||
 		mig_overlay_opaque(alter->work->overlay))
 		return;
+	/* what an earlier statement did to a parent, it did to its children too */
+	if (!is_first(alter) && has_superclass(alter->name->relid))
+		return;
 	foreach(lc, alter->stmt->cmds)
 	{
 		judge_cmd(alter, lfirst_node(AlterTableCmd, lc));
