@@ -80,7 +80,8 @@ leads(const Backfill *b)
 	return b->place == 0;
 }
 
-static void
+/* Returns how many rows all workers have changed. */
+static int64
 tell_progress(Backfill *b, int helpers)
 {
 	MigCursorSum sum;
@@ -91,6 +92,7 @@ tell_progress(Backfill *b, int helpers)
 	mig_run_progress(b->run->id, b->total < 0 ? sum.done : Min(sum.done, b->total), b->total,
 					 mig_batch_by_key(b) ? "rows" : "blocks", helpers + 1);
 	mig_exec_commit();
+	return sum.rows;
 }
 
 /* Once in a while: have as many helpers as are wanted, if there is work for them. */
@@ -107,7 +109,7 @@ look_around(Backfill *b)
 	if (wanted > 0 && mig_range_free(b) == 0)
 		mig_range_split(b, RANGES_PER_WORKER * mig_workers);
 	helpers = mig_helpers_start(b, wanted);
-	tell_progress(b, helpers);
+	mig_backfill_vacuum(b, tell_progress(b, helpers));
 }
 
 void
@@ -140,7 +142,7 @@ wait_for_helpers(Backfill *b)
 	if (b->looked == 0 || TimestampDifferenceExceeds(b->looked, GetCurrentTimestamp(), LOOK_MS))
 	{
 		b->looked = GetCurrentTimestamp();
-		tell_progress(b, mig_helpers_start(b, mig_workers - 1));
+		(void) tell_progress(b, mig_helpers_start(b, mig_workers - 1));
 		mig_run_check_pause(b->run);
 	}
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, POLL_MS, PG_WAIT_EXTENSION);
@@ -172,7 +174,7 @@ all_ranges(Backfill *b)
 		else
 			wait_for_helpers(b);
 	}
-	tell_progress(b, 0);
+	(void) tell_progress(b, 0);
 }
 
 /* --- passes over the blocks --- */

@@ -53,6 +53,13 @@ typedef struct Backfill
 	int64		window_hot;
 	TimestampTz no_windows_until;	/* they did not help */
 
+	/* vacuum between slices, where it cannot be so */
+	bool		touches_index;
+	bool		vacuum_in_vain;
+	int64		rows_expected;	/* in the table, by its statistics or its size */
+	int64		vacuumed_at;	/* rows changed until then */
+	int64		vacuumed_blocks;	/* of the table then */
+
 	SPIPlanPtr	bound_plan;		/* where a slice ends */
 	SPIPlanPtr	slice_plan;		/* what changes its rows */
 	SPIPlanPtr	part_plan;		/* ... those of one part */
@@ -139,6 +146,11 @@ extern int	mig_range_free(Backfill *b);
  */
 extern int	mig_helpers_start(Backfill *b, int wanted);
 extern PGDLLEXPORT void mig_helper_main(Datum arg);
+
+/* --- run_vacuum.c: outside any transaction --- */
+
+/* Vacuum the table, if enough of its rows have been changed since the last time, and if it pays. */
+extern void mig_backfill_vacuum(Backfill *b, int64 changed);
 
 /* --- run_backfill.c --- */
 

@@ -414,15 +414,17 @@ mig_batch_look(Backfill *b)
 	b->blocks = RELKIND_HAS_STORAGE(rel->rd_rel->relkind) ? RelationGetNumberOfBlocks(rel) : 0;
 	if (mig_batch_by_key(b))
 		b->total = rel->rd_rel->reltuples < 0 ? -1 : (int64) rel->rd_rel->reltuples;
+	/* never analyzed: as if a block had fifty rows */
+	b->rows_expected = rel->rd_rel->reltuples < 0 ? b->blocks * 50 : (int64) rel->rd_rel->reltuples;
 	relation_close(rel, AccessShareLock);
 	if (!IsA(update, UpdateStmt))
 		return;
 	b->is_update = true;
 	if (b->blocks == 0)
 		return;					/* a tree of tables: its own blocks are none */
-	if (update->withClause || mig_has_returning((Node *) update) || !update->whereClause ||
-		!IsA(update->whereClause, BoolExpr) || castNode(BoolExpr, update->whereClause)->boolop != AND_EXPR ||
-		!leaves_indexes_alone(b, update->targetList))
+	b->touches_index = !leaves_indexes_alone(b, update->targetList);
+	if (b->touches_index || update->withClause || mig_has_returning((Node *) update) || !update->whereClause ||
+		!IsA(update->whereClause, BoolExpr) || castNode(BoolExpr, update->whereClause)->boolop != AND_EXPR)
 		return;
 	b->alias = mig_sql_name(update->relation->alias ? update->relation->alias->aliasname :
 							update->relation->relname);

@@ -84,10 +84,7 @@ cut_blocks(Backfill *b, int pieces)
 static List *
 cut_keys(Backfill *b, int pieces)
 {
-	/* never analyzed: by the size of the table, as if a block had fifty rows */
-	int64		rows = b->total >= 0 ? b->total : b->blocks * 50;
-
-	pieces = Min(pieces, rows / LEAST_ROWS);
+	pieces = Min(pieces, b->rows_expected / LEAST_ROWS);
 	/* a tree of tables has no blocks of its own to take a sample of */
 	return pieces < 2 || b->blocks == 0 ? NIL : mig_batch_sample(b, pieces);
 }

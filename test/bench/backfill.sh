@@ -88,9 +88,9 @@ one() {
 	is_right "$way"
 }
 
-# percentiles FILE...: of pgbench's log, in milliseconds.
+# percentiles FILE...: of pgbench's log, in milliseconds from the beginning of a transaction.
 percentiles() {
-	cat "$@" | awk '{ print $3 / 1000 }' | sort -n |
+	cat "$@" | awk '{ print ($3 - $7) / 1000 }' | sort -n |
 		awk '{ v[NR] = $1 } END { if (NR) printf "%7d transactions, p50 %7.2f, p99 %7.2f, max %8.2f ms\n", NR, v[int((NR + 1) * 0.5)], v[int((NR - 1) * 0.99) + 1], v[NR]; else print "none" }'
 }
 
