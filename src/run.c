@@ -25,7 +25,6 @@
 #include "access/xact.h"
 #include "catalog/pg_database.h"
 #include "common/pg_prng.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
@@ -50,42 +49,6 @@
 #define MAX_RETRY_PAUSE_MS 1000
 #define NEXT_WAIT_MS 2000		/* what a try between two waits may take */
 #define UNFORESEEN_STALLS 20	/* stall_limits that a transaction may have taken before it meets an unforeseen lock */
-
-MigError *
-mig_error_of(const ErrorData *edata, const char *version, const MigStep *step)
-{
-	MigError   *error = palloc0(sizeof(MigError));
-	StringInfoData context;
-
-	error->sqlstate = pstrdup(unpack_sql_state(edata->sqlerrcode));
-	error->message = pstrdup(edata->message ? edata->message : "missing error text");
-	error->detail = edata->detail ? pstrdup(edata->detail) : NULL;
-	error->hint = edata->hint ? pstrdup(edata->hint) : NULL;
-	error->version = version ? pstrdup(version) : NULL;
-	if (edata->internalquery)
-	{
-		error->query = pstrdup(edata->internalquery);
-		error->position = edata->internalpos;
-	}
-	else if (step)
-	{
-		error->query = pstrdup(step->command);
-		error->position = edata->cursorpos;
-	}
-	initStringInfo(&context);
-	if (edata->context)
-		appendStringInfo(&context, "%s\n", edata->context);
-	if (step)
-	{
-		error->step = step->step;
-		appendStringInfo(&context, "step %d of migration %s, line %d",
-						 step->step, version, step->line);
-	}
-	else if (version)
-		appendStringInfo(&context, "migration %s", version);
-	error->context = context.data;
-	return error;
-}
 
 /* --- waiting --- */
 
