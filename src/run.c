@@ -44,100 +44,10 @@
 #include "words.h"
 
 #define POLL_MS 100
-#define FIRST_WARNING_MS (60 * 1000)
-#define NEXT_WARNING_MS (10 * 60 * 1000)
 #define MAX_RETRY_PAUSE_MS 1000
-#define NEXT_WAIT_MS 2000		/* what a try between two waits may take */
 #define UNFORESEEN_STALLS 20	/* stall_limits that a transaction may have taken before it meets an unforeseen lock */
 
-/* --- waiting --- */
-
-/*
- * DROP DATABASE holds a lock on it while it waits for us to leave, which
- * keeps out those who connect.  A worker that waits anyway makes way.
- */
-static void
-leave_dropped_database(void)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
-	mig_exec_begin();
-	if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-		ereport(FATAL,
-				(errcode(ERRCODE_ADMIN_SHUTDOWN),
-				 errmsg("leaving a database that somebody drops or copies")));
-	LockRelease(&tag, RowExclusiveLock, false);
-	mig_exec_commit();
-}
-
-static void
-sleep_ms(int ms)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-	leave_dropped_database();
-}
-
-/* A wait that lasts is told in the history, with the way out. */
-static void
-warn_of_wait(MigRun *run, const char *wait_type, const char *detail)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	MigEvent	event = {0};
-
-	if (run->next_warning == 0)
-		run->next_warning = TimestampTzPlusMilliseconds(now, FIRST_WARNING_MS);
-	if (now < run->next_warning)
-		return;
-	run->next_warning = TimestampTzPlusMilliseconds(now, NEXT_WARNING_MS);
-	event.version = run->version;
-	event.run = run->id;
-	event.step = run->current ? run->current->step : 0;
-	event.event = "waiting";
-	event.message = psprintf("waiting for %s: %s; end what holds it, or SELECT migrate.pause(%s)",
-							 wait_type, detail, quote_literal_cstr(run->version));
-	event.duration_ms = event.lock_wait_ms = event.stalled_ms = -1;
-	event.rows = event.wal_bytes = event.bytes = -1;
-	mig_event_record(&event);
-}
-
-void
-mig_run_check_pause(MigRun *run)
-{
-	const char *pause;
-
-	mig_helper_check_leader(run);
-
-	mig_exec_begin();
-	pause = mig_get_pause(run->version);
-	mig_settings_apply(mig_run_settings(run->id));
-	mig_exec_commit();
-	if (strcmp(pause, "none") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_QUERY_CANCELED),
-				 errmsg("migration \"%s\" is paused", run->version)));
-}
-
-void
-mig_run_pause_for(MigRun *run, int ms, const char *wait_type, const char *detail)
-{
-	const char *pause;
-
-	mig_helper_check_leader(run);
-	mig_exec_begin();
-	mig_run_waits(run->id, wait_type, detail, ms + NEXT_WAIT_MS);
-	warn_of_wait(run, wait_type, detail);
-	pause = mig_get_pause(run->version);
-	mig_exec_commit();
-	if (strcmp(pause, "none") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_QUERY_CANCELED),
-				 errmsg("migration \"%s\" is paused", run->version)));
-	sleep_ms(ms);
-}
+/* --- turns --- */
 
 /* Tell the caller for whom this run must wait, once. */
 static void
@@ -150,7 +60,7 @@ wait_turn(MigRun *run, bool *told, const char *for_whom)
 		mig_exec_commit();
 		*told = true;
 	}
-	sleep_ms(POLL_MS);
+	mig_run_sleep(POLL_MS);
 }
 
 static void
@@ -506,7 +416,7 @@ recover(MigRun *run, const ErrorData *edata, MigOutcome *outcome, MigError **err
 
 	if (run->id == 0 && is_retryable(edata) && is_worth_another_try(run))
 	{
-		sleep_ms(POLL_MS);		/* somebody holds what the planner has to read */
+		mig_run_sleep(POLL_MS);		/* somebody holds what the planner has to read */
 		return true;
 	}
 	if (run->id == 0)

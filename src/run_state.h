@@ -134,13 +134,16 @@ extern bool mig_run_must_go_back(const MigPlan *forward, const MigPlan *back);
 /* run_plan.c: the same for the plans that are stored. */
 extern bool mig_run_is_half_back(MigRun *run);
 
-/* run.c: 57014 when somebody wants the run to stop at a safe point; 57P01 in a helper whose leader is gone. */
+/* run_wait.c: 57014 when somebody wants the run to stop at a safe point; 57P01 in a helper whose leader is gone. */
 extern void mig_run_check_pause(MigRun *run);
 
 /* run.c: record the end, in the caller's transaction. */
 extern void mig_run_finish(MigRun *run);
 
-/* Wait a while and tell why; ends early on a signal.  Outside any transaction. */
+/* run_wait.c: do nothing for so long, or until a signal. */
+extern void mig_run_sleep(int ms);
+
+/* run_wait.c: wait a while and tell why; ends early on a signal.  Outside any transaction. */
 extern void mig_run_pause_for(MigRun *run, int ms, const char *wait_type, const char *detail);
 
 #endif							/* MIGRATE_RUN_STATE_H */
