@@ -109,6 +109,15 @@ CALL migrate.apply();
 SELECT oid::regclass FROM pg_class WHERE relname IN ('one', 'two', 'three') ORDER BY relname;
 DROP SCHEMA app CASCADE;
 
+-- a migration cannot wait for itself
+SELECT migrate.register('0012.2', 'CALL migrate.apply()'), migrate.register('0012.3', 'DO ''DECLARE r text; BEGIN CALL migrate.apply(result => r); END''', requires => '{}'),
+	migrate.register('0012.4', 'CALL migrate.wait()', requires => '{}'), migrate.register('0012.5', 'CALL migrate.run(''SELECT 1'', wait => false)', requires => '{}');
+CALL migrate.apply('0012.2');
+CALL migrate.apply('0012.3');
+CALL migrate.apply('0012.4');
+CALL migrate.apply('0012.5');
+SELECT migrate.unregister('0012.' || i) FROM generate_series(5, 2, -1) i;
+
 -- run: SQL without a version
 CALL migrate.run('CREATE INDEX CONCURRENTLY ON v (id)', 'an index') \gset
 SELECT :'result' ~ '^run-\d{8}T\d{6}-1 is applied$' AS result;

@@ -152,12 +152,24 @@ begin_verb(FunctionCallInfo fcinfo, const char *verb)
 }
 
 /* Connect SPI as the way of calling allows, serve, return the result. */
+/* It would wait for the very run that it is part of, for ever. */
+static void
+refuse_within_run(const char *name)
+{
+	if (mig_is_worker())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("migrate.%s cannot be called by a migration", name),
+				 errhint("Call it in a session of its own.")));
+}
+
 static Datum
 verb(FunctionCallInfo fcinfo, MigRequest *request, bool wait, const char *right)
 {
 	MemoryContext context = CurrentMemoryContext;
 	char	   *result;
 
+	refuse_within_run(request->verb);
 	begin_verb(fcinfo, request->verb);
 	SPI_connect_ext(is_atomic(fcinfo) ? 0 : SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(context);
@@ -259,6 +271,7 @@ run_outside_order(FunctionCallInfo fcinfo, char *sql, char *name, Jsonb *options
 {
 	MigRequest	request = {0};
 
+	refuse_within_run("run");
 	prepare_run(&request, sql, name, options, ORIGIN_RUN);
 	return verb(fcinfo, &request, wait, "apply");
 }
@@ -356,6 +369,7 @@ mig_wait(PG_FUNCTION_ARGS)
 	char	   *result = "nothing is running";
 	int64		request;
 
+	refuse_within_run("wait");
 	mig_check_primary("wait");
 	if (is_atomic(fcinfo))
 		ereport(ERROR,

@@ -224,6 +224,12 @@ serve_safely(MigRequest *request)
 		hand_over(request, next_owner);
 }
 
+bool
+mig_is_worker(void)
+{
+	return MyBgworkerEntry && strcmp(MyBgworkerEntry->bgw_function_name, "mig_worker_main") == 0;
+}
+
 void
 mig_worker_main(Datum arg)
 {

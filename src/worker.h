@@ -21,6 +21,9 @@
  */
 extern BackgroundWorkerHandle *mig_worker_start(const MigRequest *request);
 
+/* Is this process one of them? */
+extern bool mig_is_worker(void);
+
 /* Entry points, looked up by name. */
 extern PGDLLEXPORT void mig_worker_main(Datum arg);
 
