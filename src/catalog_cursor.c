@@ -188,7 +188,7 @@ mig_failed_row_add(const MigCursor *cursor, int64 run, const char *relation, con
 	mig_arg_int64(&query, run, false);
 	mig_arg_text(&query, relation);
 	mig_arg_text(&query, key);
-	mig_arg_texts(&query, values, false);
+	mig_arg_texts(&query, values, values == NIL);
 	mig_arg_text(&query, sqlstate);
 	mig_arg_text(&query, message);
 	mig_query_run(&query);
@@ -222,6 +222,19 @@ mig_failed_row_remove(const MigCursor *cursor, List *values)
 					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4 AND key_values = $5");
 	arg_step(&query, cursor);
 	mig_arg_texts(&query, values, false);
+	mig_query_run(&query);
+	mig_query_end(&query);
+}
+
+void
+mig_failed_rows_forget(const MigCursor *cursor)
+{
+	MigQuery	query;
+
+	mig_query_begin(&query,
+					"DELETE FROM migrate_internal.failed_row"
+					" WHERE scope = $1 AND version = $2 AND direction = $3 AND step = $4");
+	arg_step(&query, cursor);
 	mig_query_run(&query);
 	mig_query_end(&query);
 }

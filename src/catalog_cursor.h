@@ -65,13 +65,14 @@ extern void mig_cursor_merge(MigCursor *cursor);
 /* For those who watch: in the transaction of the batch. */
 extern void mig_run_progress(int64 run, int64 done, int64 total, const char *unit, int workers);
 
-/* A row that could not be taken: its key as text for people, and as values. */
+/* A row that could not be taken: its key as text for people, and as values (NIL: it is found again by itself). */
 extern void mig_failed_row_add(const MigCursor *cursor, int64 run, const char *relation, const char *key,
 							   List *values, const char *sqlstate, const char *message);
 
 /* Key values (list of List of char *) of the rows that this step could not take. */
 extern List *mig_failed_rows_of(const MigCursor *cursor);
 extern void mig_failed_row_remove(const MigCursor *cursor, List *values);
+extern void mig_failed_rows_forget(const MigCursor *cursor);
 extern int64 mig_failed_rows_count(const MigCursor *cursor);
 
 #endif							/* MIGRATE_CATALOG_CURSOR_H */

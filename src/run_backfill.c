@@ -223,6 +223,27 @@ is_last_pass(Backfill *b, int64 written_before)
 	return others < MIG_FIRST_ROWS;
 }
 
+static int64
+count_failed(Backfill *b)
+{
+	int64		n;
+
+	mig_exec_begin();
+	n = mig_failed_rows_count(&b->cursor);
+	mig_exec_commit();
+	return n;
+}
+
+/* It finds the rows that have failed again. */
+static void
+next_pass(Backfill *b)
+{
+	mig_exec_begin();
+	mig_failed_rows_forget(&b->cursor);
+	mig_exec_commit();
+	mig_range_begin(b, b->cursor.pass + 1);
+}
+
 /* Passes over the blocks, until there is next to nothing left; the rest in one statement. */
 static uint64
 all_passes(Backfill *b, bool resumed)
@@ -230,14 +251,18 @@ all_passes(Backfill *b, bool resumed)
 	int64		written = resumed ? -1 : rows_written(b);
 	uint64		rest;
 
+	if (resumed && count_failed(b) > 0)
+		next_pass(b);
 	for (;;)
 	{
 		all_ranges(b);
 		if (is_last_pass(b, written))
 			break;
 		written = rows_written(b);
-		mig_range_begin(b, b->cursor.pass + 1);
+		next_pass(b);
 	}
+	if (count_failed(b) > 0)
+		return 0;				/* the statement would fail for them all */
 	mig_exec("BEGIN");
 	mig_batch_keep_to_ourselves(b);
 	rest = mig_exec(b->batches->whole);
@@ -296,11 +321,8 @@ retry_failed(Backfill *b)
 static void
 complain_of_failed(Backfill *b)
 {
-	int64		n;
+	int64		n = count_failed(b);
 
-	mig_exec_begin();
-	n = mig_failed_rows_count(&b->cursor);
-	mig_exec_commit();
 	if (n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -347,11 +369,13 @@ mig_backfill(MigRun *run, const MigStep *step)
 	bool		resumed = find_beginning(b, &before);
 	MigCursorSum sum;
 
-	changed = retry_failed(b);
 	if (mig_batch_by_key(b))
+	{
+		changed = retry_failed(b);
 		all_ranges(b);
+	}
 	else
-		changed += all_passes(b, resumed);
+		changed = all_passes(b, resumed);
 	mig_helpers_stop();
 	complain_of_failed(b);
 	mig_exec_begin();

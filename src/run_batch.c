@@ -420,6 +420,71 @@ leave_out(Backfill *b, const ErrorData *edata)
 	mig_exec_commit();
 }
 
+/* By blocks: one row; the error, or NULL. */
+static ErrorData *
+try_place(Backfill *b, char *tid)
+{
+	ErrorData  *volatile edata = NULL;
+	int64		rows = b->cursor.rows;
+	int64		pass_changed = b->cursor.pass_changed;
+
+	PG_TRY();
+	{
+		mig_batch_begin(b);
+		count(b, mig_batch_place(b, tid));
+		end_batch(b);
+		b->tries = 0;
+	}
+	PG_CATCH();
+	{
+		edata = mig_exec_error(b->run->context, false);
+		b->cursor.rows = rows;
+		b->cursor.pass_changed = pass_changed;
+	}
+	PG_END_TRY();
+	return edata;
+}
+
+/*
+ * The batch was one block: row by row.  They are not met again in this pass,
+ * and the next begins by forgetting which have failed.
+ */
+static void
+one_block(Backfill *b)
+{
+	List	   *tids;
+	List	   *keys;
+	ListCell   *lt,
+			   *lk;
+	ErrorData  *edata;
+
+	mig_batch_begin(b);
+	mig_batch_rows_of_block(b, &tids, &keys);
+	end_batch(b);
+	forboth(lt, tids, lk, keys)
+	{
+		while ((edata = try_place(b, lfirst(lt))) != NULL && !mig_batch_is_of_data(edata))
+		{
+			mig_run_check_pause(b->run);
+			if (!mig_batch_wait_out(b, edata))
+				ReThrowError(edata);
+		}
+		if (edata == NULL)
+			continue;
+		mig_exec_begin();
+		check_failed(b);
+		mig_failed_row_add(&b->cursor, b->run->id, b->batches->table, lfirst(lk), NIL,
+						   unpack_sql_state(edata->sqlerrcode), edata->message);
+		mig_exec_commit();
+	}
+	mig_batch_begin(b);
+	b->bound = list_make1(psprintf("%lu", strtoul(linitial(b->cursor.lower), NULL, 10) + 1));
+	advance(b, b->bound);
+	if (b->cursor.window_end != NIL && mig_batch_same(b->cursor.lower, b->cursor.window_end))
+		close_window(b);
+	end_batch(b);
+}
+
 static void
 recover_batch(Backfill *b, ErrorData *edata)
 {
@@ -431,10 +496,12 @@ recover_batch(Backfill *b, ErrorData *edata)
 		b->size = Max(1, b->size / CUT);
 		return;
 	}
-	if (!mig_batch_is_of_data(edata) || !mig_batch_by_key(b))
+	if (!mig_batch_is_of_data(edata))
 		ReThrowError(edata);
-	if (one_row)
+	if (one_row && mig_batch_by_key(b))
 		leave_out(b, edata);
+	else if (one_row)
+		one_block(b);
 	else
 	{
 		/* nearer to the row: one slice a batch from here, of half the size if it was the first */

@@ -92,6 +92,12 @@ extern int	mig_batch_change(Backfill *b, List *bound, int part, bool later_parts
 /* One row by its key, as mig_batch_change. */
 extern int	mig_batch_single(Backfill *b, List *key);
 
+/* By blocks: places and keys, as shown, of the rows of the block at the cursor (lists of char *, in the run's context). */
+extern void mig_batch_rows_of_block(Backfill *b, List **tids, List **keys);
+
+/* By blocks: the row at a place, as mig_batch_change. */
+extern int	mig_batch_place(Backfill *b, char *tid);
+
 /* Keys that cut the rest of the range in so many pieces, or fewer; list of List of char *. */
 extern List *mig_batch_sample(Backfill *b, int pieces);
 

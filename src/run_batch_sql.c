@@ -34,6 +34,7 @@
 #include "utils/relcache.h"
 
 #include "compat.h"
+#include "relation.h"
 #include "run_batch.h"
 #include "sqlgen.h"
 
@@ -335,6 +336,53 @@ int
 mig_batch_single(Backfill *b, List *key)
 {
 	return execute(b->batches->single, parameters(key, -1), false);
+}
+
+/* SQL for what tells a person which row it is: the primary key, else its place. */
+static char *
+shown_key(const Backfill *b)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, mig_relation_primary_key(b->relid))
+		appendStringInfo(&buf, "%s%s, t.%s", buf.len ? ", " : "",
+						 quote_literal_cstr(psprintf("%s%s=", buf.len ? ", " : "", mig_sql_name(strVal(lfirst(lc))))),
+						 mig_sql_name(strVal(lfirst(lc))));
+	return psprintf("pg_catalog.concat(%s)", buf.len ? buf.data : "'ctid=', t.ctid");
+}
+
+void
+mig_batch_rows_of_block(Backfill *b, List **tids, List **keys)
+{
+	char	   *block = linitial(b->cursor.lower);
+	List	   *ends = list_make2(tid_text(block), tid_text(number_text(atol(block) + 1)));
+
+	*tids = *keys = NIL;
+	(void) execute(psprintf("SELECT t.ctid::pg_catalog.text, %s FROM ONLY %s t"
+							" WHERE t.ctid OPERATOR(pg_catalog.>=) $1::pg_catalog.tid"
+							" AND t.ctid OPERATOR(pg_catalog.<) $2::pg_catalog.tid",
+							shown_key(b), b->batches->table), ends, true);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(b->run->context);
+
+		*tids = lappend(*tids, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		*keys = lappend(*keys, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2));
+		MemoryContextSwitchTo(old);
+	}
+}
+
+int
+mig_batch_place(Backfill *b, char *tid)
+{
+	unsigned int block;
+	unsigned int offset;
+
+	if (sscanf(tid, "(%u,%u)", &block, &offset) != 2)
+		elog(ERROR, "unexpected tid: %s", tid);
+	return execute(b->step->command, list_make2(tid, psprintf("(%u,%u)", block, offset + 1)), false);
 }
 
 /* --- windows --- */

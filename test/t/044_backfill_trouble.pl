@@ -21,12 +21,13 @@ sub make_table
 		  . " INSERT INTO $table SELECT g, 0 FROM generate_series(1, $rows) g; ANALYZE $table");
 }
 
+# What went wrong, if anything.
 sub apply
 {
 	my ($version) = @_;
 	my ($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nCALL migrate.apply('$version')");
 
-	return $err;
+	return $err =~ /(ERROR:.*)/s ? $1 : '';
 }
 
 # In the background, until it is in the middle of it.
@@ -85,6 +86,25 @@ foreach my $name (sort keys %refuse)
 	is(apply($version) =~ /ERROR/ ? 'error' : status_of($node, $version), 'applied', '... and ends when they are mended');
 	is(value("SELECT count(*) - sum(n), (SELECT count(*) FROM migrate.failed_rows) FROM $name"), '0|0', '... with one change each');
 }
+
+# --- the same by blocks, where rows are found again by themselves ---
+
+make_table('blocks');
+value('ALTER TABLE blocks DROP CONSTRAINT blocks_pkey');
+value("ALTER TABLE blocks ADD CONSTRAINT refused CHECK (NOT (note = 'x' AND id IN (1, 7000, 20000)))");
+register($node, '0108', "UPDATE blocks SET note = 'x' WHERE note IS NULL");
+like(apply('0108'), qr/ERROR:  22000: 3 rows of public\.blocks could not be changed/, 'by blocks: rows are left out');
+is(value('SELECT count(*) FROM blocks WHERE note IS NULL'), 3, '... all others have been changed');
+like(value("SELECT string_agg(key, ' ') FROM migrate.failed_rows WHERE version = '0108'"),
+	qr/^ctid=\(\d+,\d+\) ctid=\(\d+,\d+\) ctid=\(\d+,\d+\)\z/, '... a place is known, where there is no key');
+value('ALTER TABLE blocks ADD PRIMARY KEY (id)');
+like(apply('0108'), qr/ERROR:  22000: 3 rows of/, '... it fails again while they are as they were');
+is(value("SELECT string_agg(key, ' ' ORDER BY key) FROM migrate.failed_rows WHERE version = '0108'"), 'id=1 id=20000 id=7000',
+	'... and remembers each once');
+value('ALTER TABLE blocks DROP CONSTRAINT refused');
+is(apply('0108'), '', '... and ends when they are mended');
+is(value('SELECT count(*), count(note), (SELECT count(*) FROM migrate.failed_rows) FROM blocks'), "$rows|$rows|0",
+	'... with none left');
 
 # --- an expression that fails for every row ---
 
