@@ -344,20 +344,26 @@ try_batch(Backfill *b, bool by_part, instr_time start)
 
 /* --- batches that fail --- */
 
+/* The server has no SQLSTATE for limits on what a user or a file may take. */
+static bool
+is_no_room(const ErrorData *edata)
+{
+	return edata->sqlerrcode == ERRCODE_DISK_FULL || edata->saved_errno == EDQUOT || edata->saved_errno == EFBIG;
+}
+
 static bool
 is_retryable(const ErrorData *edata)
 {
 	return edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 		edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
-		edata->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
-		edata->sqlerrcode == ERRCODE_DISK_FULL;
+		edata->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE || is_no_room(edata);
 }
 
 /* It may go better by itself after a while; wait for that, and say so. */
 bool
 mig_batch_wait_out(Backfill *b, const ErrorData *edata)
 {
-	bool		full = edata->sqlerrcode == ERRCODE_DISK_FULL;
+	bool		full = is_no_room(edata);
 
 	if (!is_retryable(edata) || ++b->tries >= MAX_TRIES)
 		return false;

@@ -363,7 +363,7 @@ mig_batch_rows_of_block(Backfill *b, List **tids, List **keys)
 	(void) execute(psprintf("SELECT t.ctid::pg_catalog.text, %s FROM ONLY %s t"
 							" WHERE t.ctid OPERATOR(pg_catalog.>=) $1::pg_catalog.tid"
 							" AND t.ctid OPERATOR(pg_catalog.<) $2::pg_catalog.tid",
-							shown_key(b), b->batches->table), ends, true);
+							shown_key(b), b->batches->table), parameters(ends, -1), true);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(b->run->context);
@@ -382,7 +382,8 @@ mig_batch_place(Backfill *b, char *tid)
 
 	if (sscanf(tid, "(%u,%u)", &block, &offset) != 2)
 		elog(ERROR, "unexpected tid: %s", tid);
-	return execute(b->step->command, list_make2(tid, psprintf("(%u,%u)", block, offset + 1)), false);
+	return execute(b->step->command,
+				   parameters(list_make2(tid, psprintf("(%u,%u)", block, offset + 1)), -1), false);
 }
 
 /* --- windows --- */
