@@ -91,7 +91,7 @@ sub tune
 
 # --- a window that closes; the wait lasts a minute, which is looked at in the end ---
 
-my $window = start_backfill('0100', 'in_window', '{"batch_time": "5ms", "batch_pause": "50ms"}');
+my $window = start_backfill('0100', 'in_window', '{"batch_time": "5ms", "batch_pause": "1s"}');
 ok($node->poll_query_until('postgres', "SELECT rows > 0 FROM migrate_internal.cursor WHERE version = '0100'"),
 	'a backfill is at work');
 my $later = $node->safe_psql('postgres',
@@ -104,10 +104,11 @@ stands_still('0100', 'nothing is changed outside of the window');
 
 $node->wait_for_catchup($standby);
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
-my $caller = start_backfill('0001', 'lagging', '{"max_replica_lag": "1s", "batch_time": "5ms", "batch_pause": "20ms"}');
+my $caller = start_backfill('0001', 'lagging', '{"max_replica_lag": "1s", "batch_time": "5ms", "batch_pause": "200ms"}');
 waits_for('0001', 'replica', '^standby is [\\d.]+ s behind');
 stands_still('0001', 'nothing is changed while the standby is behind');
 $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+tune('0001', 'batch_pause', '0');
 is_exact('0001', 'lagging', $caller);
 
 # --- one that may lag ---
@@ -168,8 +169,8 @@ $reader->query('COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ');
 is($reader->query('SELECT sum(balance) FROM watched'), '0', 'a reader holds a snapshot');
 register($node, '0007', 'UPDATE watched SET balance = balance + 1');
 register($node, '0008', "UPDATE watched SET filler = NULL WHERE filler IS NOT NULL");
-$node->safe_psql('postgres', "CALL migrate.apply('0007'); ");
-$node->safe_psql('postgres', "CALL migrate.apply('0008'); ");
+$node->safe_psql('postgres', "CALL migrate.apply('0007')");
+$node->safe_psql('postgres', "CALL migrate.apply('0008')");
 is_exact('0007', 'watched');
 is($node->safe_psql('postgres', 'SELECT count(filler) FROM watched'), '0', 'by key and by blocks');
 is($reader->query('SELECT sum(balance), count(filler) FROM watched'), "0|$rows", 'and the reader has seen nothing of it');
@@ -202,18 +203,18 @@ is_exact('0100', 'in_window', $window);
 
 # --- a standby that is promoted in the middle goes on from the cursor ---
 
-$caller = start_backfill('0200', 'moved', '{"batch_time": "5ms", "batch_pause": "20ms"}');
-ok($node->poll_query_until('postgres', "SELECT rows > 1000 FROM migrate_internal.cursor WHERE version = '0200'"),
+$caller = start_backfill('0200', 'moved', '{"batch_time": "5ms", "batch_pause": "1s"}');
+ok($node->poll_query_until('postgres', "SELECT rows > 0 FROM migrate_internal.cursor WHERE version = '0200'"),
 	'a backfill is at work');
 $node->wait_for_catchup($standby);
 $node->stop('immediate');
 kill_client($caller);
 $standby->promote;
 my $before = changed('0200', $standby);
-cmp_ok($before, '>', 1000, "the standby has $before rows of it");
+cmp_ok($before, '>', 0, "the standby has $before rows of it");
 cmp_ok($before, '<', $rows, '... not all');
 is($standby->safe_psql('postgres', "SELECT count(*) FROM moved WHERE balance = 1"), $before, 'and a cursor that tells the truth');
-$standby->safe_psql('postgres', "SELECT migrate.register('0201', 'SELECT 1'); ");
+$standby->safe_psql('postgres', "SELECT migrate.tune('0200', 'batch_pause', '0')");
 $standby->safe_psql('postgres', "CALL migrate.apply('0200')");
 is_exact('0200', 'moved', undef, $standby);
 is($standby->safe_psql('postgres', "SELECT max(rows) FROM migrate.history WHERE version = '0200' AND event = 'step done'"),
