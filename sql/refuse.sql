@@ -219,6 +219,27 @@ CALL tried($$
 	CREATE FOREIGN TABLE x (a int) SERVER nosuch
 	SET nosuch = 1
 	SET work_mem = '1MB'
+	RESET nosuch
+	SHOW ALL
+	CREATE DOMAIN x AS nosuch
+	CREATE DOMAIN x AS text COLLATE nosuch
+	CREATE TYPE x AS (a nosuch)
+	CREATE TYPE x AS RANGE (subtype = nosuch)
+	ALTER TABLE r ADD COLUMN c text COLLATE nosuch
+	CREATE SEQUENCE rs
+	CREATE SEQUENCE x OWNED BY r.nope
+	CREATE SCHEMA public
+	CREATE SCHEMA IF NOT EXISTS public
+	CREATE SERVER x FOREIGN DATA WRAPPER nosuch
+	CREATE USER MAPPING FOR PUBLIC SERVER nosuch
+	ALTER EXTENSION nosuch UPDATE
+	ALTER PUBLICATION nosuch ADD TABLE r
+	ALTER STATISTICS nosuch SET STATISTICS 1
+	ALTER EVENT TRIGGER nosuch DISABLE
+	ALTER TYPE nosuch ADD ATTRIBUTE a int
+	ALTER TYPE re OWNER TO CURRENT_USER
+	REASSIGN OWNED BY regress_migrate_nobody TO CURRENT_USER
+	ANALYZE r (nope)
 $$);
 -- behind other statements: what nobody makes is not there; what somebody may make is left to the server
 CALL tried($$

@@ -341,6 +341,7 @@ mig_refuse(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overla
 	mig_refuse_kinds(&work, node);
 	mig_refuse_expressions(&work, node);
 	mig_refuse_objects(&work, node);
+	mig_refuse_others(&work, node);
 	if (IsA(node, CreateStmt))
 		mig_refuse_new_table(&work, (CreateStmt *) node);
 	refuse_table(stmt, overlay);

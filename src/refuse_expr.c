@@ -235,9 +235,8 @@ run_type(MigWork *work, void *arg)
 	return asked;
 }
 
-/* InvalidOid: not known. */
-static Oid
-refuse_type(MigWork *work, const TypeName *type, int32 *typmod)
+Oid
+mig_refuse_type(MigWork *work, const TypeName *type, int32 *typmod)
 {
 	TypeAsked	asked = {type, InvalidOid, -1};
 
@@ -253,8 +252,11 @@ static void
 refuse_column(MigWork *work, const ColumnDef *def)
 {
 	int32		typmod = -1;
-	Oid			typid = refuse_type(work, def->typeName, &typmod);
+	Oid			typid = mig_refuse_type(work, def->typeName, &typmod);
 	ListCell   *lc;
+
+	if (def->collClause)
+		(void) mig_refuse_seek(work, OBJECT_COLLATION, (Node *) def->collClause->collname);
 
 	foreach(lc, def->constraints)
 	{
@@ -462,8 +464,8 @@ refuse_function(MigWork *work, const CreateFunctionStmt *stmt)
 	if (strcmp(language, "c") == 0 || strcmp(language, "internal") == 0)
 		return;
 	foreach(lc, stmt->parameters)
-		(void) refuse_type(work, lfirst_node(FunctionParameter, lc)->argType, &typmod);
-	(void) refuse_type(work, stmt->returnType, &typmod);
+		(void) mig_refuse_type(work, lfirst_node(FunctionParameter, lc)->argType, &typmod);
+	(void) mig_refuse_type(work, stmt->returnType, &typmod);
 }
 
 static void

@@ -18,6 +18,16 @@
  */
 extern MigName *mig_refuse_known(MigWork *work, const RangeVar *rv);
 
+/* What the server finds; 42704 or 42883 if there is none; InvalidOid: not known. */
+extern ObjectAddress mig_refuse_seek(MigWork *work, ObjectType type, Node *object);
+
+/* The same for roles; CURRENT_USER and the like are there. */
+extern void mig_refuse_seek_role(MigWork *work, RoleSpec *role);
+extern void mig_refuse_seek_roles(MigWork *work, List *roles);
+
+/* 42704 for a type that is not there; InvalidOid: not known. */
+extern Oid	mig_refuse_type(MigWork *work, const TypeName *type, int32 *typmod);
+
 /* 2BP01 for what belongs to an extension, and is to be dropped. */
 extern void mig_refuse_member(MigWork *work, Oid classid, Oid objid, const char *what);
 
@@ -35,6 +45,7 @@ extern void mig_refuse_kinds(MigWork *work, Node *node);	/* refuse_kind.c: a vie
 extern void mig_refuse_objects(MigWork *work, Node *node);	/* refuse_object.c: no relations */
 /* refuse_own.c: this extension and what is in its schemas. */
 extern void mig_refuse_own(const MigStatement *stmt, const MigEffect *effect, const MigOverlay *overlay);
+extern void mig_refuse_others(MigWork *work, Node *node);	/* refuse_other.c: what few statements name */
 extern void mig_refuse_new_table(MigWork *work, CreateStmt *stmt);	/* refuse_create.c */
 
 #endif							/* MIGRATE_REFUSE_INT_H */

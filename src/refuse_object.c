@@ -136,9 +136,8 @@ is_worth_asking(MigWork *work, ObjectType type, Node *object)
 	}
 }
 
-/* What is found; InvalidOid: not known. */
-static ObjectAddress
-seek(MigWork *work, ObjectType type, Node *object)
+ObjectAddress
+mig_refuse_seek(MigWork *work, ObjectType type, Node *object)
 {
 	Sought		sought = {type, object, InvalidObjectAddress};
 	void	   *found;
@@ -174,7 +173,7 @@ seek_part(MigWork *work, ObjectType type, const RangeVar *rv, const char *name)
 
 	if (rv->schemaname)
 		names = lcons(makeString(pstrdup(rv->schemaname)), names);
-	seek(work, type, (Node *) lappend(names, makeString(pstrdup(name))));
+	mig_refuse_seek(work, type, (Node *) lappend(names, makeString(pstrdup(name))));
 }
 
 /* --- roles --- */
@@ -186,8 +185,8 @@ run_role(MigWork *work, void *arg)
 	return arg;
 }
 
-static void
-seek_role(MigWork *work, RoleSpec *role)
+void
+mig_refuse_seek_role(MigWork *work, RoleSpec *role)
 {
 	if (role == NULL || role->roletype != ROLESPEC_CSTRING)
 		return;
@@ -196,13 +195,13 @@ seek_role(MigWork *work, RoleSpec *role)
 	work->word = NULL;
 }
 
-static void
-seek_roles(MigWork *work, List *roles)
+void
+mig_refuse_seek_roles(MigWork *work, List *roles)
 {
 	ListCell   *lc;
 
 	foreach(lc, roles)
-		seek_role(work, lfirst_node(RoleSpec, lc));
+		mig_refuse_seek_role(work, lfirst_node(RoleSpec, lc));
 }
 
 /* --- enums --- */
@@ -221,7 +220,7 @@ refuse_enum(MigWork *work, AlterEnumStmt *stmt)
 	Oid			typid;
 	int32		typmod;
 
-	seek(work, OBJECT_TYPE, (Node *) type);
+	mig_refuse_seek(work, OBJECT_TYPE, (Node *) type);
 	typid = mig_expr_type(type, &typmod);
 	if (!OidIsValid(typid) || mig_overlay_opaque(work->overlay) ||
 		mig_expr_is_named(work, strVal(llast(stmt->typeName))))
@@ -291,7 +290,7 @@ refuse_subcommand(MigWork *work, const AlterTableStmt *stmt, const MigName *tabl
 			seek_part(work, OBJECT_RULE, stmt->relation, cmd->name);
 			break;
 		case AT_ChangeOwner:
-			seek_role(work, cmd->newowner);
+			mig_refuse_seek_role(work, cmd->newowner);
 			break;
 		case AT_ClusterOn:
 			seek_index_of(work, table, cmd->name);
@@ -355,7 +354,7 @@ refuse_function(MigWork *work, CreateFunctionStmt *stmt)
 		DefElem    *option = lfirst_node(DefElem, lc);
 
 		if (strcmp(option->defname, "language") == 0)
-			seek(work, OBJECT_LANGUAGE, option->arg);
+			mig_refuse_seek(work, OBJECT_LANGUAGE, option->arg);
 	}
 }
 
@@ -389,7 +388,7 @@ static void
 seek_domain_constraint(MigWork *work, List *domain, const char *conname)
 {
 	if (!mig_expr_is_named(work, strVal(llast(domain))))
-		seek(work, OBJECT_DOMCONSTRAINT,
+		mig_refuse_seek(work, OBJECT_DOMCONSTRAINT,
 			 (Node *) list_make2(makeTypeNameFromNameList(domain), makeString(pstrdup(conname))));
 }
 
@@ -410,7 +409,7 @@ refuse_rename(MigWork *work, RenameStmt *stmt)
 			break;
 		default:
 			if (stmt->relation == NULL && stmt->object && stmt->renameType != OBJECT_ATTRIBUTE)
-				seek(work, stmt->renameType, stmt->object);
+				mig_refuse_seek(work, stmt->renameType, stmt->object);
 			break;
 	}
 }
@@ -421,13 +420,13 @@ refuse_grant(MigWork *work, GrantStmt *stmt)
 	ListCell   *lc,
 			   *lp;
 
-	seek_roles(work, stmt->grantees);
+	mig_refuse_seek_roles(work, stmt->grantees);
 	if (stmt->targtype != ACL_TARGET_OBJECT)
 		return;
 	foreach(lc, stmt->objects)
 		if (stmt->objtype != OBJECT_TABLE && stmt->objtype != OBJECT_SEQUENCE &&
 			stmt->objtype != OBJECT_LARGEOBJECT && stmt->objtype != OBJECT_PARAMETER_ACL)
-			seek(work, stmt->objtype, lfirst(lc));
+			mig_refuse_seek(work, stmt->objtype, lfirst(lc));
 		else if (stmt->objtype == OBJECT_TABLE)
 			foreach(lp, stmt->privileges)
 			{
@@ -448,7 +447,7 @@ refuse_owned_by(MigWork *work, List *options)
 		DefElem    *option = lfirst_node(DefElem, lc);
 
 		if (strcmp(option->defname, "owned_by") == 0 && list_length((List *) option->arg) > 1)
-			seek(work, OBJECT_COLUMN, option->arg);
+			mig_refuse_seek(work, OBJECT_COLUMN, option->arg);
 	}
 }
 
@@ -461,7 +460,7 @@ refuse_drop(MigWork *work, DropStmt *stmt)
 		return;
 	foreach(lc, stmt->objects)
 	{
-		ObjectAddress found = seek(work, stmt->removeType, lfirst(lc));
+		ObjectAddress found = mig_refuse_seek(work, stmt->removeType, lfirst(lc));
 
 		if (OidIsValid(found.objectId) && found.classId != RelationRelationId)
 			mig_refuse_member(work, found.classId, found.objectId, getObjectDescription(&found, false));
@@ -471,7 +470,7 @@ refuse_drop(MigWork *work, DropStmt *stmt)
 static void
 refuse_domain(MigWork *work, AlterDomainStmt *stmt)
 {
-	seek(work, OBJECT_DOMAIN, (Node *) stmt->typeName);
+	mig_refuse_seek(work, OBJECT_DOMAIN, (Node *) stmt->typeName);
 	if ((stmt->subtype == 'X' && !stmt->missing_ok) || stmt->subtype == 'V')
 		seek_domain_constraint(work, stmt->typeName, stmt->name);
 }
@@ -485,23 +484,23 @@ mig_refuse_objects(MigWork *work, Node *node)
 			refuse_drop(work, (DropStmt *) node);
 			break;
 		case T_CommentStmt:
-			seek(work, ((CommentStmt *) node)->objtype, ((CommentStmt *) node)->object);
+			mig_refuse_seek(work, ((CommentStmt *) node)->objtype, ((CommentStmt *) node)->object);
 			break;
 		case T_RenameStmt:
 			refuse_rename(work, (RenameStmt *) node);
 			break;
 		case T_AlterObjectSchemaStmt:
 			if (((AlterObjectSchemaStmt *) node)->relation == NULL)
-				seek(work, ((AlterObjectSchemaStmt *) node)->objectType, ((AlterObjectSchemaStmt *) node)->object);
+				mig_refuse_seek(work, ((AlterObjectSchemaStmt *) node)->objectType, ((AlterObjectSchemaStmt *) node)->object);
 			require_schema(work, ((AlterObjectSchemaStmt *) node)->newschema);
 			break;
 		case T_AlterOwnerStmt:
 			if (((AlterOwnerStmt *) node)->relation == NULL)
-				seek(work, ((AlterOwnerStmt *) node)->objectType, ((AlterOwnerStmt *) node)->object);
-			seek_role(work, ((AlterOwnerStmt *) node)->newowner);
+				mig_refuse_seek(work, ((AlterOwnerStmt *) node)->objectType, ((AlterOwnerStmt *) node)->object);
+			mig_refuse_seek_role(work, ((AlterOwnerStmt *) node)->newowner);
 			break;
 		case T_AlterFunctionStmt:
-			seek(work, ((AlterFunctionStmt *) node)->objtype, (Node *) ((AlterFunctionStmt *) node)->func);
+			mig_refuse_seek(work, ((AlterFunctionStmt *) node)->objtype, (Node *) ((AlterFunctionStmt *) node)->func);
 			break;
 		case T_AlterEnumStmt:
 			refuse_enum(work, (AlterEnumStmt *) node);
@@ -523,10 +522,10 @@ mig_refuse_objects(MigWork *work, Node *node)
 			break;
 		case T_CreateForeignTableStmt:
 			if (!((CreateForeignTableStmt *) node)->base.if_not_exists)
-				seek(work, OBJECT_FOREIGN_SERVER, (Node *) makeString(((CreateForeignTableStmt *) node)->servername));
+				mig_refuse_seek(work, OBJECT_FOREIGN_SERVER, (Node *) makeString(((CreateForeignTableStmt *) node)->servername));
 			break;
 		case T_CreatePolicyStmt:
-			seek_roles(work, ((CreatePolicyStmt *) node)->roles);
+			mig_refuse_seek_roles(work, ((CreatePolicyStmt *) node)->roles);
 			break;
 		case T_CreateExtensionStmt:
 			refuse_extension(work, (CreateExtensionStmt *) node);
