@@ -240,6 +240,8 @@ CALL tried($$
 	ALTER TYPE re OWNER TO CURRENT_USER
 	REASSIGN OWNED BY regress_migrate_nobody TO CURRENT_USER
 	ANALYZE r (nope)
+	ALTER TABLE r ALTER id DROP NOT NULL
+	ALTER TABLE r DROP CONSTRAINT r_pkey, ALTER id DROP NOT NULL
 $$);
 -- behind other statements: what nobody makes is not there; what somebody may make is left to the server
 CALL tried($$

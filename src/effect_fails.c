@@ -20,6 +20,7 @@
 #include "catalog/heap.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "commands/tablespace.h"
@@ -283,7 +284,12 @@ static bool
 is_primary_key(const MigAltering *alter, const char *colname)
 {
 	ListCell   *lc;
+	MigConstraint con;
 
+	/* the same statement gives the key up first, as the way back of ADD PRIMARY KEY does */
+	foreach(lc, alter->dropped)
+		if (mig_relation_constraint(alter->name->relid, lfirst(lc), &con) && con.contype == CONSTRAINT_PRIMARY)
+			return false;
 	foreach(lc, mig_relation_primary_key(alter->name->relid))
 		if (strcmp(strVal(lfirst(lc)), colname) == 0)
 			return true;
