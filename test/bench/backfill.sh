@@ -20,8 +20,18 @@ median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
 sql() { psql -X -q -v ON_ERROR_STOP=1 -c "$1" >/dev/null 2>>"$work/log/run.log" || { tail -n 5 "$work/log/run.log"; die "failed: $1"; }; }
 ask() { psql -X -At -c "$1"; }
 
-# Milliseconds of processor time of the server's processes that have ended.
-cpu() { sleep 0.2; awk -v hz="$(getconf CLK_TCK)" '{ print int(($16 + $17) * 1000 / hz) }' "/proc/$(head -n 1 "$work/data/postmaster.pid")/stat"; }
+# Milliseconds of processor time of the server's processes that have ended,
+# once the last of them has.
+cpu() {
+	local before= after=0
+
+	while [ "$before" != "$after" ]; do
+		before=$after
+		sleep 0.5
+		after=$(awk -v hz="$(getconf CLK_TCK)" '{ print int(($16 + $17) * 1000 / hz) }' "/proc/$(head -n 1 "$work/data/postmaster.pid")/stat")
+	done
+	echo "$after"
+}
 
 make_table() {
 	sql 'DROP TABLE IF EXISTS t CASCADE'

@@ -89,6 +89,8 @@ $caller->start('CALL migrate.apply();');
 ok(wait_for_workers('0001', 3), 'three workers are at work');
 ok(wait_for_rows('0001', 1000), 'rows are changed');
 ok($node->poll_query_until('postgres', "SELECT workers = 3 FROM migrate.progress"), 'progress counts them');
+ok($node->poll_query_until('postgres', "SELECT wal_per_row > 0 AND hot_percent BETWEEN 0 AND 100 FROM migrate.progress"),
+	'and what a row costs');
 cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM migrate_internal.cursor WHERE rows > 0"), '>', 1,
 	'in ranges of their own');
 my ($own, @helpers) = workers('0001');
