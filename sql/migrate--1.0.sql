@@ -473,6 +473,24 @@ CREATE FUNCTION migrate.unsync_columns(relation regclass, old name[], new name[]
 COMMENT ON FUNCTION migrate.unsync_columns(regclass, name[], name[])
 	IS 'end what sync_columns began, both columns stay as they are; 42704 if they are not kept equal, 55000 if a migration does it';
 
+CREATE FUNCTION migrate.copy_column(relation regclass, old name, new name)
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_copy_column';
+COMMENT ON FUNCTION migrate.copy_column(regclass, name, name)
+	IS 'a step of RENAME COLUMN: add a column new to a table, with the type of old and no default, and keep both equal from then on; what is there is not filled; only for who owns the table (42501 otherwise); errors as sync_columns';
+
+CREATE FUNCTION migrate.drop_copy(relation regclass, old name, new name)
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_drop_copy';
+COMMENT ON FUNCTION migrate.drop_copy(regclass, name, name)
+	IS 'a step of RENAME COLUMN: end what copy_column began, and drop column new, which is a copy; 42704 if it is none, 2BP01 if anything depends on it';
+
+CREATE FUNCTION migrate.prove_copy(relation regclass, old name, new name, twins name[] DEFAULT '{}')
+	RETURNS void LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mig_prove_copy';
+COMMENT ON FUNCTION migrate.prove_copy(regclass, name, name, name[])
+	IS 'a step of RENAME COLUMN: read the table, and fail with 22000 if any row differs in a column and its copy, with 2BP01 if anything but the indexes twins hangs on the copy';
+
 CREATE FUNCTION migrate.in_sync("row" record, new name[] DEFAULT NULL)
 	RETURNS boolean LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'mig_in_sync';

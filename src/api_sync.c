@@ -33,7 +33,6 @@
 #include "api_run.h"
 #include "catalog_sync.h"
 #include "compat.h"
-#include "lock.h"
 #include "relation.h"
 #include "session.h"
 #include "settings.h"
@@ -146,23 +145,6 @@ read_options(Jsonb *given, SyncOptions *options)
 	}
 }
 
-/* --- locks --- */
-
-static void
-lock_tree(Oid relid, LOCKMODE mode)
-{
-	MigLadder	ladder = {0};
-	List	   *locks = NIL;
-	ListCell   *lc;
-
-	ladder.stall_limit = mig_stall_limit;
-	ladder.patience = mig_lock_retry_for;
-	foreach(lc, list_concat(list_make1_oid(relid), mig_relation_children(relid)))
-		locks = lappend(locks, mig_lock_named(lfirst_oid(lc), mode));
-	if (!mig_ladder_take(locks, &ladder))
-		mig_ladder_raise(&ladder);
-}
-
 /* --- filling --- */
 
 /* The statements that fill the rows of a table, or of each of its partitions. */
@@ -202,12 +184,6 @@ install(Oid relid, MigSyncPair *pair)
 	mig_sync_install(relid, pair);
 }
 
-static const char *const conflict_words[] = {
-	[MIG_CONFLICT_NEW] = "new",
-	[MIG_CONFLICT_OLD] = "old",
-	[MIG_CONFLICT_ERROR] = "error",
-};
-
 Datum
 mig_sync_columns(PG_FUNCTION_ARGS)
 {
@@ -223,7 +199,7 @@ mig_sync_columns(PG_FUNCTION_ARGS)
 	pair.down = texts_arg(fcinfo, 4, TEXTOID, "down");
 	read_options(PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5), &options);
 	pair.conflict = options.conflict;
-	lock_tree(relid, ShareRowExclusiveLock);
+	mig_sync_lock(relid, ShareRowExclusiveLock);
 
 	SPI_connect();
 	MemoryContextSwitchTo(context);
@@ -233,7 +209,7 @@ mig_sync_columns(PG_FUNCTION_ARGS)
 	entry.new = pair.new;
 	entry.up = pair.up;
 	entry.down = pair.down;
-	entry.conflict = pstrdup(conflict_words[pair.conflict]);
+	entry.conflict = pstrdup(mig_sync_conflict_word(pair.conflict));
 	entry.role = GetUserNameFromId(GetUserId(), false);
 	if (options.backfill)
 		entry.fill = fill_later(fcinfo, relid, &pair, options.rest);
@@ -277,7 +253,7 @@ mig_unsync_columns(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" keeps these columns equal", version),
 				 errhint("Complete it or roll it back.")));
-	lock_tree(relid, is_last(relid, &pair) ? AccessExclusiveLock : ShareRowExclusiveLock);
+	mig_sync_lock(relid, is_last(relid, &pair) ? AccessExclusiveLock : ShareRowExclusiveLock);
 	SPI_connect();
 	MemoryContextSwitchTo(context);
 	removed = mig_sync_remove(relid, &pair);

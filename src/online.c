@@ -324,6 +324,18 @@ mig_online_fill(const MigStatement *stmt, MigEffect *effect, const MigOverlay *o
 }
 
 List *
+mig_online_rename(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overlay)
+{
+	MigOnline	online = online_of(stmt, effect, overlay);
+	RenameStmt *rename = (RenameStmt *) online.node;
+
+	if (!IsA(rename, RenameStmt) || rename->renameType != OBJECT_COLUMN || rename->relationType != OBJECT_TABLE)
+		return NIL;
+	online.name = table_of(overlay, rename->relation);
+	return mig_online_rename_column(&online, rename);
+}
+
+List *
 mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 				  const MigOverlay *overlay, const List *statements)
 {

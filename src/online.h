@@ -20,6 +20,9 @@ typedef struct MigPart
 	MigPhase	phase;			/* expand or migrate: order is kept either way */
 	bool		undo_given;		/* else as it is classified */
 	char	   *undo;			/* as in MigStep */
+	const MigName *ours;		/* a call of a function of ours, which alters this table alone; else NULL */
+	const char *makes;			/* by it: "column public.t.c", as effects have it */
+	const char *drops;
 	bool		own_transaction;
 	bool		tightens;		/* changes neither rows nor columns, only what is allowed */
 	bool		spares_scan;	/* an earlier part has proved what the server would look for */
@@ -48,6 +51,12 @@ extern List *mig_online_expand(const MigStatement *stmt, MigEffect *effect,
 
 /* The same for an UPDATE of ours that fills what a sync keeps equal, and so changes no row twice. */
 extern List *mig_online_fill(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overlay);
+
+/*
+ * The same for a statement that would wait for old clients to go: what lets
+ * both names live until then.  NIL: there is no such way, or no need.
+ */
+extern List *mig_online_rename(const MigStatement *stmt, MigEffect *effect, const MigOverlay *overlay);
 
 /* Where there is no way to spare others the wait, note it. */
 extern void mig_online_flag(MigEffect *effect);

@@ -155,6 +155,7 @@ extern void mig_online_check_column(const MigOnline *online, AlterTableCmd *cmd)
 extern List *mig_online_partition(MigOnline *online, AlterTableCmd *cmd);	/* ATTACH, DETACH */
 extern List *mig_online_rows(MigOnline *online);	/* UPDATE, DELETE */
 extern List *mig_online_fill_rows(MigOnline *online);	/* see mig_online_fill */
+extern List *mig_online_rename_column(MigOnline *online, RenameStmt *stmt);	/* see mig_online_rename */
 extern List *mig_online_insert(MigOnline *online);	/* INSERT ... SELECT */
 extern List *mig_online_domain(MigOnline *online);	/* ALTER DOMAIN */
 

@@ -41,6 +41,7 @@ typedef struct MigPlanContext
 	MigDirection direction;
 	bool		as_written;		/* options.transaction = 'as_written' */
 	bool		complete;		/* no old client is left to protect */
+	bool		rehearsed;		/* all of it will run in one transaction */
 	bool		fills;			/* UPDATEs of ours, which fill what a sync keeps equal */
 	List	   *rates;			/* of MigRate * */
 	struct MigOverlay *overlay; /* what earlier plans make; NULL: nothing */

@@ -243,6 +243,7 @@ plan_up(const Migration *m)
 	context.direction = MIG_DIR_APPLY;
 	context.as_written = mig_settings_as_written(m->options);
 	context.complete = mig_auto_complete;
+	context.rehearsed = true;
 	mig_identity_owner(m->owner, m->search_path, &save);
 	plan = mig_plan_build(m->up, &context);
 	mig_identity_restore(&save);

@@ -55,8 +55,27 @@ extern bool mig_sync_remove(Oid relid, const MigSyncPair *pair);
 /* The sync trigger of a relation, or InvalidOid; its pairs (of MigSyncPair) in *pairs, unless that is NULL. */
 extern Oid	mig_sync_trigger(Relation rel, List **pairs);
 
+/* Does our trigger fire always, and last? */
+extern bool mig_sync_is_in_force(Relation rel);
+
 /* The name of a BEFORE trigger that fires after ours and so changes what it has seen; NULL: none. */
 extern char *mig_sync_overtaken(Relation rel);
+
+/* new, old, error */
+extern const char *mig_sync_conflict_word(int conflict);
+
+/* Take a lock on a table and its partitions, by the ladder. */
+extern void mig_sync_lock(Oid relid, LOCKMODE mode);
+
+/*
+ * A copy of a column (the pair has one name on each side), with the trigger;
+ * away with both; proof that no row differs, and that nothing but indexes of
+ * these names hangs on the copy (2BP01).  For who owns the table; SPI is
+ * connected.  42704 if it is no copy; 22000 for rows that differ.
+ */
+extern void mig_sync_copy_column(Oid relid, MigSyncPair *pair);
+extern void mig_sync_drop_copy(Oid relid, const MigSyncPair *pair);
+extern void mig_sync_prove_copy(Oid relid, const MigSyncPair *pair, List *twins);
 
 /* UPDATE that fills what is not consistent yet, of one table alone. */
 extern char *mig_sync_fill_text(Oid relid, const MigSyncPair *pair);

@@ -104,6 +104,14 @@ mig_sync_overtaken(Relation rel)
 	return NULL;
 }
 
+bool
+mig_sync_is_in_force(Relation rel)
+{
+	const Trigger *ours = find_trigger(rel);
+
+	return ours && ours->tgenabled == TRIGGER_FIRES_ALWAYS && mig_sync_overtaken(rel) == NULL;
+}
+
 /* --- making --- */
 
 /* The last of the names of BEFORE triggers of a table and its partitions; "" if there is none. */

@@ -44,6 +44,12 @@ static const char *const conflict_words[] = {
 	[MIG_CONFLICT_ERROR] = "error",
 };
 
+const char *
+mig_sync_conflict_word(int conflict)
+{
+	return conflict_words[conflict];
+}
+
 char *
 mig_sync_encode(const MigSyncPair *pair)
 {

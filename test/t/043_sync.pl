@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/..";
-use IPC::Run ();
+use Clients;
 use Migrate;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -23,43 +23,6 @@ CREATE SEQUENCE ids START 1000000;
 CREATE TABLE keys (name text PRIMARY KEY, full_name text UNIQUE, n int DEFAULT 0);
 SQL
 
-# A script of pgbench for each kind of client.
-sub clients
-{
-	my ($n, @scripts) = @_;
-	my $dir = PostgreSQL::Test::Utils::tempdir();
-	my @files;
-	my $self = { out => '' };
-
-	foreach my $i (0 .. $#scripts)
-	{
-		append_to_file("$dir/$i.sql", $scripts[$i]);
-		push @files, '-f', "$dir/$i.sql";
-	}
-	$self->{harness} = IPC::Run::start([ $node->installed_command('pgbench'), '-n', '-c', $n, '-T', '600',
-			'--max-tries=1', @files, '-h', $node->host, '-p', $node->port, 'postgres' ], '>', \$self->{out}, '2>&1');
-	return $self;
-}
-
-# They have all been at work for a while.
-sub has_written
-{
-	my ($table, $n) = @_;
-	my $now = $node->safe_psql('postgres',
-		"SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables WHERE relname = '$table'");
-	return $node->poll_query_until('postgres',
-		"SELECT n_tup_ins + n_tup_upd > $now + $n FROM pg_stat_user_tables WHERE relname = '$table'");
-}
-
-# Stop them as Ctrl-C does; the errors that they met.
-sub errors_of
-{
-	my ($clients) = @_;
-	$clients->{harness}->signal('INT');
-	eval { $clients->{harness}->finish };
-	return join("\n", grep { /ERROR|FATAL|aborted/ } split /\n/, $clients->{out});
-}
-
 sub differing { return $node->safe_psql('postgres', "SELECT count(*) FROM $_[0] WHERE NOT migrate.in_sync($_[0])") }
 
 # --- clients that know the old name, the new one, or neither; installed, filled, killed ---
@@ -72,11 +35,11 @@ my @old = (
 my @new = ("\\set id random(1, $rows)\nUPDATE u SET full_name = 'new ' || :id WHERE id = :id;\n"
 	  . "INSERT INTO u (id, full_name) VALUES (nextval('ids'), 'inserted');\n");
 
-my $old_clients = clients(3, @old);
-ok(has_written('u', 100), 'old clients are at work');
+my $old_clients = clients($node, 3, @old);
+ok(has_written($node, 'u', 100), 'old clients are at work');
 my $version = $node->safe_psql('postgres', "SELECT migrate.sync_columns('u', '{name}', '{full_name}',"
 	  . " options => '{\"batch_time\": \"10ms\", \"batch_pause\": \"10ms\"}')");
-my $new_clients = clients(2, @new);
+my $new_clients = clients($node, 2, @new);
 ok($node->poll_query_until('postgres',
 		"SELECT coalesce(max(rows), 0) > 1000 FROM migrate_internal.cursor WHERE version = '$version'"),
 	'rows are being filled');
@@ -86,12 +49,12 @@ ok(wait_for_state($node, $version, 'failed'), 'the worker is killed in the middl
 cmp_ok(differing('u'), '>', 0, 'there are rows left to fill');
 $node->safe_psql('postgres', "CALL migrate.apply('$version')");
 is(status_of($node, $version), 'applied', 'and goes on');
-ok(has_written('u', 500), 'clients still write');
+ok(has_written($node, 'u', 500), 'clients still write');
 is(errors_of($new_clients), '', 'no new client has met an error');
 is(differing('u'), '0', 'no row differs');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM u WHERE full_name IS NULL'), '0', 'and none was missed');
 $node->safe_psql('postgres', "SELECT migrate.unsync_columns('u', '{name}', '{full_name}')");
-ok(has_written('u', 100), 'old clients go on alone');
+ok(has_written($node, 'u', 100), 'old clients go on alone');
 is(errors_of($old_clients), '', 'no old client has met an error, from before the first trigger to after the last');
 
 # --- the same key by the one name and by the other ---
@@ -100,10 +63,10 @@ my @upserts = map {
 	my ($set, $arbiter) = @$_;
 	"\\set k random(1, 20)\nINSERT INTO keys ($set) VALUES ('k' || :k) ON CONFLICT ($arbiter) DO UPDATE SET n = keys.n + 1;\n"
 } ([ 'name', 'name' ], [ 'full_name', 'full_name' ], [ 'name', 'full_name' ], [ 'full_name', 'name' ]);
-my $upserting = clients(8, @upserts,
+my $upserting = clients($node, 8, @upserts,
 	"\\set k random(1, 20)\nDELETE FROM keys WHERE full_name = 'k' || :k;\n",
 	"\\set k random(1, 20)\nINSERT INTO keys (name) VALUES ('k' || :k) ON CONFLICT DO NOTHING;\n");
-ok(has_written('keys', 4000), 'upserts of few keys by many clients');
+ok(has_written($node, 'keys', 4000), 'upserts of few keys by many clients');
 is(errors_of($upserting), '', 'met no duplicate key');
 is(differing('keys'), '0', 'no row differs');
 
