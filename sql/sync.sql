@@ -234,6 +234,23 @@ CALL migrate.apply(:'version') \gset
 SELECT backfill_state FROM migrate.syncs WHERE relation = 's.filled' ORDER BY new;
 SELECT count(*) FROM filled WHERE NOT migrate.in_sync(filled);
 
+-- Values that are stored elsewhere, and a column younger than the rows.
+CREATE TABLE big (id int PRIMARY KEY, name text, n int, copy text);
+ALTER TABLE big ALTER name SET STORAGE external;
+INSERT INTO big SELECT i, repeat(md5(i::text), 500) FROM generate_series(1, 3) i;
+SELECT migrate.sync_columns('big', '{name}', '{copy}', options => '{"backfill": false}');
+UPDATE big SET n = 1;
+UPDATE big SET name = 'small' WHERE id = 1;
+UPDATE big SET copy = copy || 'x' WHERE id = 2;
+UPDATE big SET copy = NULL WHERE id = 3;
+INSERT INTO big (id, copy) SELECT id + 10, copy FROM big;
+SELECT id, length(name), length(copy), name = copy AS equal FROM big ORDER BY id;
+ALTER TABLE big ADD late int DEFAULT 7, ADD later int;
+SELECT migrate.sync_columns('big', '{late}', '{later}', options => '{"backfill": false}');
+SELECT count(*) FROM big WHERE NOT migrate.in_sync(big);
+UPDATE big SET n = 2;
+SELECT late, later, count(*) FROM big GROUP BY 1, 2;
+
 -- One way: what the new name gives is never overwritten, unless the old changes.
 CREATE TABLE one (id int PRIMARY KEY, name text, slug text, note text);
 INSERT INTO one VALUES (1, 'A'), (2, 'B');
@@ -408,7 +425,7 @@ BEGIN READ ONLY;
 SELECT migrate.unsync_columns('b', '{a}', '{c}');
 ROLLBACK;
 -- a pair keeps the extension
-DROP TABLE plain, parted, d, i, c, l, person, filled, one, two, trig, parent, child, f, own.t CASCADE;
+DROP TABLE plain, parted, d, i, c, l, person, filled, big, one, two, trig, parent, child, f, own.t CASCADE;
 SELECT fails('DROP EXTENSION migrate');
 DROP SCHEMA s, own CASCADE;
 DROP OWNED BY regress_sync_owner, regress_sync_writer;
