@@ -41,6 +41,7 @@
 #define RANGES_PER_WORKER 8
 #define LOOK_MS 500				/* at the helpers, and for those who watch */
 #define POLL_MS 20				/* when helpers have the last ranges */
+#define DISMISS_POLLS 50
 
 Backfill *
 mig_backfill_new(MigRun *run, const MigStep *step, int place)
@@ -133,6 +134,14 @@ mig_backfill_range(Backfill *b)
 	}
 }
 
+static void
+nap(void)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, POLL_MS, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 /* Helpers have the last ranges. */
 static void
 wait_for_helpers(Backfill *b)
@@ -145,10 +154,17 @@ wait_for_helpers(Backfill *b)
 		(void) tell_progress(b, mig_helpers_start(b, mig_workers - 1));
 		mig_run_check_pause(b->run);
 	}
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, POLL_MS, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	nap();
 	MemoryContextSwitchTo(b->run->context);
+}
+
+/* All is done: helpers find that by themselves, and end; who does not is told. */
+static void
+dismiss_helpers(Backfill *b)
+{
+	for (int i = 0; i < DISMISS_POLLS && mig_helpers_start(b, 0) > 0; i++)
+		nap();
+	mig_helpers_stop();
 }
 
 /* Until no range is left that is not done. */
@@ -376,7 +392,7 @@ mig_backfill(MigRun *run, const MigStep *step)
 	}
 	else
 		changed = all_passes(b, resumed);
-	mig_helpers_stop();
+	dismiss_helpers(b);
 	complain_of_failed(b);
 	mig_exec_begin();
 	mig_cursor_sum(&b->cursor, &sum);
