@@ -68,7 +68,7 @@ word_of(const Node *object)
 	switch (nodeTag(object))
 	{
 		case T_String:
-			return strVal(object);
+			return strVal(unconstify(Node *, object));
 		case T_List:
 			return IsA(llast((List *) object), String) ? strVal(llast((List *) object)) :
 				word_of(llast((List *) object));

@@ -61,13 +61,19 @@ sub wait_for_rows
 		"SELECT coalesce(sum(rows), 0) > $n FROM migrate_internal.cursor WHERE version = '$version'");
 }
 
-# The workers at work on a version, its own first.
+# The workers at work on a version, its own first; helpers end and begin at their ranges.
 sub workers
 {
 	my ($version) = @_;
-	my $own = $node->safe_psql('postgres', "SELECT pid FROM migrate.progress WHERE version = '$version'");
-	my @others = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity"
-			. " WHERE application_name = 'migrate: step 1 of $version' AND pid <> $own ORDER BY pid");
+	my ($own, @others);
+
+	until (@others)
+	{
+		$own = $node->safe_psql('postgres', "SELECT pid FROM migrate.progress WHERE version = '$version'") || 0;
+		@others = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity"
+				. " WHERE application_name = 'migrate: step 1 of $version' AND pid <> $own ORDER BY pid");
+		@others = () unless $own;
+	}
 	return ($own, @others);
 }
 
