@@ -10,10 +10,18 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
 
 #include "check_int.h"
 #include "relation.h"
@@ -167,6 +175,54 @@ forget_drop(MigLooked *looked)
 	looked->effect->hazards = NIL;
 }
 
+/* Functions whose text names the table and the column: nothing in the catalog ties them to it. */
+static void
+judge_functions(MigLooked *looked, const MigHazard *dropped)
+{
+	char	   *relname = get_rel_name(dropped->relid);
+	Relation	catalog;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (relname == NULL || dropped->created)
+		return;
+	catalog = table_open(ProcedureRelationId, AccessShareLock);
+	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+		bool		isnull;
+		Datum		source;
+		char	   *body;
+
+		if (proc->pronamespace == PG_CATALOG_NAMESPACE ||
+			proc->prolang == INTERNALlanguageId || proc->prolang == ClanguageId)
+			continue;
+		source = heap_getattr(tuple, Anum_pg_proc_prosrc, RelationGetDescr(catalog), &isnull);
+		body = isnull ? NULL : TextDatumGetCString(source);
+		if (body && mig_sql_mentions(body, relname) && mig_sql_mentions(body, dropped->subject))
+		{
+			MigHazard  *hazard = add_hazard(looked, MIG_HZ_DROP_COLUMN_FUNCTION, dropped->relation, dropped->relid);
+
+			hazard->subject = dropped->subject;
+			hazard->detail = psprintf("function %s", format_procedure(proc->oid));
+		}
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+}
+
+static void
+judge_dropped_columns(MigLooked *looked)
+{
+	List	   *hazards = list_copy(looked->effect->hazards);
+	ListCell   *lc;
+
+	foreach(lc, hazards)
+		if (((MigHazard *) lfirst(lc))->kind == MIG_HZ_DROP_COLUMN)
+			judge_functions(looked, lfirst(lc));
+}
+
 static void
 judge_failure(MigLooked *looked)
 {
@@ -187,6 +243,7 @@ mig_check_neighbours(List *looked)
 		MigLooked  *one = list_nth(looked, i);
 
 		judge_work(one);
+		judge_dropped_columns(one);
 		if (is_replaced(looked, i))
 			forget_drop(one);
 		for (int j = 0; j < i; j++)

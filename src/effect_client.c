@@ -16,11 +16,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/dependency.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "effect_int.h"
+#include "relation.h"
 
 typedef struct Pair
 {
@@ -66,6 +68,26 @@ breaks(Oid from, int32 from_typmod, Oid to, int32 to_typmod)
 	return (from == BPCHAROID || from == BITOID) && from_typmod != to_typmod;
 }
 
+/* The sequence of a serial column keeps its own type, and ends where that ends. */
+static void
+judge_sequence(MigWork *work, const MigName *name, const char *colname, Oid from, Oid to)
+{
+	ListCell   *lc;
+
+	if (!((from == INT2OID && (to == INT4OID || to == INT8OID)) || (from == INT4OID && to == INT8OID)) ||
+		!OidIsValid(name->relid))
+		return;
+	foreach(lc, getOwnedSequences(name->relid))
+	{
+		Oid			table;
+		int32		column;
+
+		if (sequenceIsOwned(lfirst_oid(lc), DEPENDENCY_AUTO, &table, &column) &&
+			column == get_attnum(name->relid, colname))
+			mig_effect_hazard(work, MIG_HZ_TYPE_SEQUENCE, name, colname, mig_relation_text(lfirst_oid(lc)));
+	}
+}
+
 void
 mig_effect_type_breaks(MigWork *work, const MigName *name, const char *colname,
 					   Oid old_type, int32 old_typmod, Oid typid, int32 typmod)
@@ -79,6 +101,7 @@ mig_effect_type_breaks(MigWork *work, const MigName *name, const char *colname,
 		mig_effect_hazard(work, MIG_HZ_TYPE_PREPARED, name, colname, NULL);
 	mig_effect_hazard(work, MIG_HZ_TYPE_STATISTICS, name, colname, NULL);
 	to = getBaseTypeAndTypmod(typid, &typmod);
+	judge_sequence(work, name, colname, from, to);
 	if (!breaks(from, old_typmod, to, typmod))
 		return;
 	work->effect->breaks = true;

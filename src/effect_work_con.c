@@ -250,10 +250,11 @@ numbers_of(Oid relid, List *names)
 static void
 compare_types(MigAltering *alter, Constraint *con, const MigName *other)
 {
+	List	   *keys = con->pk_attrs != NIL ? con->pk_attrs : mig_relation_primary_key(other->relid);
 	ListCell   *from,
 			   *to;
 
-	forboth(from, con->fk_attrs, to, con->pk_attrs)
+	forboth(from, con->fk_attrs, to, keys)
 	{
 		Oid			from_type = get_atttype(alter->name->relid,
 											get_attnum(alter->name->relid, strVal(lfirst(from))));
