@@ -12,7 +12,8 @@ use Getopt::Long qw(:config bundling);
 use TAP::Harness;
 
 # From the longest on, 10 s and more when this was written.
-my @long = qw(killed blocking equivalence index crash backfill look crash_kinds hazards preload dropdb ladder callers);
+my @long = qw(differential killed killed_back throttles blocking equivalence index undo workers sync
+  backfill_trouble crash backfill timeouts look crash_kinds hazards preload dropdb ladder callers);
 
 my (@lib, $jobs);
 
