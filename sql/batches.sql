@@ -79,6 +79,7 @@ DROP RULE r ON t;
 
 -- what an earlier statement of the same migration makes
 SELECT how('ALTER TABLE t ADD COLUMN fresh int; UPDATE t SET fresh = n WHERE fresh IS NULL');
+SELECT command, undo FROM migrate.explain('ALTER TABLE t ADD COLUMN fresh int; UPDATE t SET fresh = n');
 SELECT how('CREATE TABLE new_one (id int PRIMARY KEY); UPDATE t SET n = 1 WHERE id IN (SELECT id FROM new_one)');
 
 -- a partitioned table: each of its leaves

@@ -161,6 +161,23 @@ batches_of(const MigRows *rows, const MigPlaces *places, Oid relid, const char *
 	return batches;
 }
 
+/*
+ * Does it set nothing but columns that are not there yet, and no trigger sees
+ * it?  Then an earlier statement adds them, and they go with it on the way back.
+ */
+static bool
+fills_new_columns(const MigRows *rows)
+{
+	ListCell   *lc;
+
+	if (!rows->update || rows->online->name->triggers || mig_relation_has_triggers(rows->online->name->relid))
+		return false;
+	foreach(lc, rows->targets)
+		if (mig_relation_column(rows->online->name->relid, lfirst_node(ResTarget, lc)->name) != InvalidAttrNumber)
+			return false;
+	return true;
+}
+
 MigPart *
 mig_rows_batched(const MigRows *rows, const MigPlaces *places, List **parts,
 				 Oid relid, const char *instead, List *keys)
@@ -176,7 +193,7 @@ mig_rows_batched(const MigRows *rows, const MigPlaces *places, List **parts,
 	part->relation = mig_relation_text(relid);
 	mig_part_note(part, "%s", keys ? "in batches by key" : "in batches by ranges of blocks");
 	part->undo_given = true;
-	part->undo = rows->online->effect->undo;
+	part->undo = fills_new_columns(rows) ? "" : rows->online->effect->undo;
 	part->batches = batches_of(rows, places, relid, instead, keys);
 	return part;
 }
