@@ -27,7 +27,7 @@ CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL, filler text);
 INSERT INTO t SELECT g, 0, repeat('x', 100) FROM generate_series(1, $rows) g;
 ANALYZE t;
 SQL
-register($node, '0001', 'UPDATE t SET n = n + 1', options => '{"low_bloat": "off"}');
+register($node, '0001', 'UPDATE t SET n = n + 1', options => '{"low_bloat": "off", "batch_time": "1ms"}');
 my $caller = background($node, "CALL migrate.apply('0001')");
 ok($node->poll_query_until('postgres',
 		"SELECT EXISTS (SELECT FROM migrate.progress WHERE wait_type = 'disk' AND wait_detail ~ 'could not extend file')"),
