@@ -37,11 +37,11 @@ sub has_written
 		"SELECT n_tup_ins + n_tup_upd > $now + $n FROM pg_stat_user_tables WHERE relname = '$table'");
 }
 
-# Stop them as Ctrl-C does; the errors that they met.
+# Stop them (a Ctrl-C is ignored by what a shell runs in the background); the errors that they met.
 sub errors_of
 {
 	my ($clients) = @_;
-	$clients->{harness}->signal('INT');
+	$clients->{harness}->signal('TERM');
 	eval { $clients->{harness}->finish };
 	return join("\n", grep { /ERROR|FATAL|aborted/ } split /\n/, $clients->{out});
 }

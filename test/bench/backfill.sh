@@ -116,7 +116,7 @@ client_load() {
 	: >"$work/tmp/mark"
 	if [ "$way" = alone ]; then sleep "$load"; else go "$way"; fi
 	sleep 0.5
-	kill -INT $pid
+	kill $pid
 	wait $pid 2>/dev/null
 	printf '  %-34s %s' "$([ "$way" = alone ] && echo 'clients alone' || describe "$way")" "$(percentiles "$work/tmp/load."*)"
 	echo

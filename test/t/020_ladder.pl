@@ -102,7 +102,7 @@ SELECT max(waiting) FROM seen)), '0', 'no request of ours is ever in a queue');
 	sql('CALL migrate.apply()');
 	is(has_column('t', 'c'), '1', 'a lock is got though the table is never free');
 	is(sql(q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bench')), '6', 'no client was harmed');
-	$clients->signal('INT');
+	$clients->signal('TERM');
 	$clients->finish;
 	unlike($err, qr/aborted|ERROR/, 'no client has seen an error');
 }
@@ -122,7 +122,7 @@ SELECT max(waiting) FROM seen)), '0', 'no request of ours is ever in a queue');
 	sql(q(SELECT migrate.register('3', 'ALTER TABLE t ADD COLUMN d int; ALTER TABLE u ADD COLUMN d int')));
 	sql('CALL migrate.apply()');
 	is(has_column('t', 'd') . has_column('u', 'd'), '11', 'both tables are changed');
-	$clients->signal('INT');
+	$clients->signal('TERM');
 	$clients->finish;
 	unlike($err, qr/aborted|ERROR/, 'no client has seen a deadlock');
 }
