@@ -23,6 +23,7 @@
 #include "preview.h"
 #include "session.h"
 #include "settings.h"
+#include "sqlgen.h"
 #include "words.h"
 
 PG_FUNCTION_INFO_V1(mig_plan);
@@ -198,32 +199,23 @@ put_line(ReturnSetInfo *rsinfo, const char *line)
 static void pg_attribute_printf(2, 3)
 put_fact(ReturnSetInfo *rsinfo, const char *format,...)
 {
-	StringInfoData buf;
+	va_list		args;
+	char	   *text;
 	char	   *line;
 	char	   *next;
 
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&buf, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
+	va_start(args, format);
+	text = mig_sql_vformat(format, args);
+	va_end(args);
 	/* SQL of several lines stays so */
-	for (line = buf.data; line; line = next)
+	for (line = text; line; line = next)
 	{
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
 		if (line[0] && line[strlen(line) - 1] == '\r')
 			line[strlen(line) - 1] = '\0';
-		put_line(rsinfo, line == buf.data ? line : psprintf("      %s", line));
+		put_line(rsinfo, line == text ? line : psprintf("      %s", line));
 	}
 }
 

@@ -400,28 +400,19 @@ mig_effect_fails(MigWork *work, int sqlerrcode, int location, const char *hint,
 				 const char *format,...)
 {
 	MigFailure *failure;
-	StringInfoData buf;
+	va_list		args;
+	char	   *text;
 
 	/* the server would stop at the first */
 	if (work->effect->failure)
 		return;
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&buf, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
+	va_start(args, format);
+	text = mig_sql_vformat(format, args);
+	va_end(args);
 	failure = palloc0(sizeof(MigFailure));
 	failure->sqlerrcode = sqlerrcode;
 	failure->location = location >= 0 ? location : work->stmt->location;
-	failure->message = buf.data;
+	failure->message = text;
 	failure->hint = hint ? pstrdup(hint) : NULL;
 	work->effect->failure = failure;
 }
@@ -432,24 +423,13 @@ void
 mig_effect_note(MigWork *work, const char *format,...)
 {
 	MigEffect  *effect = work->effect;
-	StringInfoData buf;
+	va_list		args;
+	char	   *text;
 
-	initStringInfo(&buf);
-	if (effect->note)
-		appendStringInfo(&buf, "%s; ", effect->note);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&buf, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
-	effect->note = buf.data;
+	va_start(args, format);
+	text = mig_sql_vformat(format, args);
+	va_end(args);
+	effect->note = effect->note ? psprintf("%s; %s", effect->note, text) : text;
 }
 
 MigChange *

@@ -51,22 +51,13 @@ take_back(MigAlter *alter, char *text, bool whole)
 void
 mig_alter_undo(MigAlter *alter, const char *format,...)
 {
-	StringInfoData buf;
+	va_list		args;
+	char	   *text;
 
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&buf, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
-	take_back(alter, buf.data, false);
+	va_start(args, format);
+	text = mig_sql_vformat(format, args);
+	va_end(args);
+	take_back(alter, text, false);
 }
 
 void

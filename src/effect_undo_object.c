@@ -43,22 +43,13 @@ ask(MigWork *work, const char *query, Oid oid, const char *text)
 static void pg_attribute_printf(2, 3)
 undo_with(MigWork *work, const char *format,...)
 {
-	StringInfoData buf;
+	va_list		args;
+	char	   *text;
 
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&buf, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
-	mig_effect_undo(work, list_make1(buf.data), NULL);
+	va_start(args, format);
+	text = mig_sql_vformat(format, args);
+	va_end(args);
+	mig_effect_undo(work, list_make1(text), NULL);
 }
 
 /* --- RENAME, SET SCHEMA --- */

@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
-#include "lib/stringinfo.h"
 
 #include "online_int.h"
 #include "relation.h"
@@ -28,28 +27,6 @@
 
 /* --- building sequences --- */
 
-static char *format_text(const char *format, va_list *args_source) pg_attribute_printf(1, 0);
-
-static char *
-format_text(const char *format, va_list *args_source)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_copy(args, *args_source);
-		needed = appendStringInfoVA(&buf, format, args);
-		va_end(args);
-		if (needed == 0)
-			return buf.data;
-		enlargeStringInfo(&buf, needed);
-	}
-}
-
 MigPart *
 mig_part(List **parts, const char *format,...)
 {
@@ -57,7 +34,7 @@ mig_part(List **parts, const char *format,...)
 	va_list		args;
 
 	va_start(args, format);
-	part->command = format_text(format, &args);
+	part->command = mig_sql_vformat(format, args);
 	va_end(args);
 	part->kind = MIG_STEP_SQL;
 	part->phase = MIG_EXPAND;
@@ -72,7 +49,7 @@ mig_part_note(MigPart *part, const char *format,...)
 	char	   *note;
 
 	va_start(args, format);
-	note = format_text(format, &args);
+	note = mig_sql_vformat(format, args);
 	va_end(args);
 	part->note = part->note ? psprintf("%s; %s", part->note, note) : note;
 }
@@ -83,7 +60,7 @@ mig_part_undo(MigPart *part, const char *format,...)
 	va_list		args;
 
 	va_start(args, format);
-	part->undo = format_text(format, &args);
+	part->undo = mig_sql_vformat(format, args);
 	va_end(args);
 	part->undo_given = true;
 }

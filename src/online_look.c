@@ -74,25 +74,16 @@ void
 mig_online_look(const MigOnline *online, List **parts, Oid other,
 				const char *violates, const char *format,...)
 {
-	StringInfoData buf;
+	va_list		args;
+	char	   *text;
 	MigPart    *part;
 
 	if (!sees_all_rows(online->name->relid) || !sees_all_rows(other))
 		return;
-	initStringInfo(&buf);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&buf, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
-	part = mig_part(parts, "%s LIMIT %d", buf.data, LOOK_LIMIT);
+	va_start(args, format);
+	text = mig_sql_vformat(format, args);
+	va_end(args);
+	part = mig_part(parts, "%s LIMIT %d", text, LOOK_LIMIT);
 	part->kind = MIG_STEP_LOOK;
 	part->phase = MIG_MIGRATE;
 	part->own_transaction = true;

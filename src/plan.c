@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -27,24 +26,13 @@
 void
 mig_plan_note(MigStep *step, const char *format,...)
 {
-	StringInfoData buf;
+	va_list		args;
+	char	   *text;
 
-	initStringInfo(&buf);
-	if (step->note)
-		appendStringInfo(&buf, "%s; ", step->note);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&buf, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&buf, needed);
-	}
-	step->note = buf.data;
+	va_start(args, format);
+	text = mig_sql_vformat(format, args);
+	va_end(args);
+	step->note = step->note ? psprintf("%s; %s", step->note, text) : text;
 }
 
 /* --- steps --- */

@@ -17,6 +17,26 @@
 #include "sqlgen.h"
 
 char *
+mig_sql_vformat(const char *format, va_list args)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (;;)
+	{
+		va_list		again;
+		int			needed;
+
+		va_copy(again, args);
+		needed = appendStringInfoVA(&buf, format, again);
+		va_end(again);
+		if (needed == 0)
+			return buf.data;
+		enlargeStringInfo(&buf, needed);
+	}
+}
+
+char *
 mig_sql_name(const char *name)
 {
 	return pstrdup(quote_identifier(name));

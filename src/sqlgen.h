@@ -12,6 +12,9 @@
 
 #include "migrate.h"
 
+/* psprintf() for a caller that has the arguments as a list; the text is in the current memory context. */
+extern char *mig_sql_vformat(const char *format, va_list args) pg_attribute_printf(1, 0);
+
 /* A name, quoted where it has to be; NULL nspname: not qualified. */
 extern char *mig_sql_name(const char *name);
 extern char *mig_sql_qualified(const char *nspname, const char *relname);
