@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/..", $FindBin::RealBin;
 use Clients;
+use Killer;
 use Migrate;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -106,31 +107,7 @@ $session->query($rename);
 my $end = $session->query(shape('full_name'));
 like($start, qr/\bname .*u_low.*u_name_key.*SELECT (u\.)?id,/s, 'the shape before');
 isnt($start, $end, 'is not the shape after');
-$session->query(<<'SQL');
-ALTER DATABASE postgres SET migrate.out_of_order = 'allow';
-CREATE SCHEMA killer;
-CREATE SEQUENCE killer.writes;
-CREATE TABLE killer.orders (write bigint);
-INSERT INTO killer.orders VALUES (0);
-CREATE FUNCTION killer.strike() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	IF (SELECT backend_type FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()) = 'client backend' THEN
-		RETURN NULL;
-	END IF;
-	PERFORM FROM killer.orders WHERE write = pg_catalog.nextval('killer.writes');
-	IF FOUND THEN
-		PERFORM pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid());
-		PERFORM pg_catalog.pg_sleep(60);
-	END IF;
-	RETURN NULL;
-END $$;
-CREATE TRIGGER killer AFTER UPDATE ON migrate_internal.step EXECUTE FUNCTION killer.strike();
-CREATE TRIGGER killer AFTER UPDATE ON migrate_internal.migration EXECUTE FUNCTION killer.strike();
-CREATE TRIGGER killer AFTER INSERT OR UPDATE ON migrate_internal.cursor EXECUTE FUNCTION killer.strike();
-ALTER TABLE migrate_internal.step ENABLE ALWAYS TRIGGER killer;
-ALTER TABLE migrate_internal.migration ENABLE ALWAYS TRIGGER killer;
-ALTER TABLE migrate_internal.cursor ENABLE ALWAYS TRIGGER killer;
-SQL
+install_killer($node);
 $session = Session->new($node);
 
 # Forwards until the worker is killed; the verb that was, or undef.
@@ -139,8 +116,7 @@ sub killed_at
 	my ($version, $write) = @_;
 
 	$session->query(make_table(50));
-	$session->query("SELECT setval('killer.writes', 1, false); UPDATE killer.orders SET write = $write;"
-		  . " SELECT migrate.register('$version', '$rename', requires => '{}')");
+	$session->query(kill_order($write) . " SELECT migrate.register('$version', '$rename', requires => '{}')");
 	foreach my $verb ('apply', 'complete')
 	{
 		$session->query("CALL migrate.$verb('$version')");
